@@ -1,0 +1,53 @@
+# make help lists the targets. Every one makes .venv first when it is missing or stale.
+SCALE ?= laptop
+STUDIES ?=
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(not (3,11) <= sys.version_info[:2] <= (3,13))' 2>/dev/null && echo $$p && break; done)
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: $(STAMP)  ## only install, into .venv
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11, 3.12 or 3.13 is needed; name one with make PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "Installing into $(VENV) with $(PYTHON) (PyTorch is large: a few minutes) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint constraints.txt
+	@touch $(STAMP)
+
+demo: $(STAMP)  ## two cells x three seeds of the 2014 GAN on embedded digits, to a report (under 5 minutes)
+	@echo "Training the 2014 GAN with its non-saturating and its saturating generator loss, three seeds each ..."
+	@$(BIN)/python run.py -m experiment=gan_mnist scale=laptop loss=gan,gan_saturating seeds=3
+
+test: $(STAMP)  ## lint, types and all quick tests (under 10 minutes)
+	@echo "Linting and type checking ..."
+	@$(MAKE) --no-print-directory lint
+	@echo "Running the tests ..."
+	@$(BIN)/python -m pytest
+
+acceptance: $(STAMP)  ## slow end-to-end checks
+	@$(BIN)/python -m pytest -o addopts='-q --strict-markers' tests/acceptance
+
+lint: $(STAMP)  ## ruff and mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench: $(STAMP)  ## speed against plain PyTorch loops, as paired ratios
+	@$(BIN)/python -m benchmarks
+
+report: $(STAMP)  ## redraw reports/ from the run folders
+	@$(BIN)/python -m ganrepro.report
+
+status: $(STAMP)  ## what is done, cut off, failed, and the time left
+	@$(BIN)/python -m ganrepro.status
+
+reproduce-all: $(STAMP)  ## every study at SCALE=laptop|workstation|paper (STUDIES="a b" to choose), then the report
+	@$(BIN)/python -m ganrepro.reproduce --scale $(SCALE) $(STUDIES)
+
+clean:  ## remove .venv and caches; runs/, data/ and reports/ stay
+	rm -rf $(VENV) build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.PHONY: help setup demo test acceptance lint bench report status reproduce-all clean

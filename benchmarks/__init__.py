@@ -1,0 +1,1 @@
+"""Speed, each piece against a plain PyTorch loop written beside it, in one process and in turn: `make bench`."""

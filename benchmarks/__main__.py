@@ -1,0 +1,100 @@
+"""`make bench`: prints each figure beside what it should reach."""
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+import torch
+from ganrepro.metrics.parzen import ParzenLogLikelihood
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+from benchmarks.paired import Ratio, in_turn, seconds
+from benchmarks.steps import RING, random_data, step_ratio
+
+ROOT = Path(__file__).parents[1]
+
+
+class Pictures(Dataset):
+    """Reads as torchvision's MNIST does: an array to a PIL image, then the transform."""
+
+    def __init__(self, pixels: Tensor) -> None:
+        self.pixels = pixels
+        self.transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.0,), (1.0,))])
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.transform(Image.fromarray(self.pixels[index, 0].numpy(), mode=None))
+
+
+def loader() -> Ratio:
+    """One pass over 5,000 images of 28x28 in batches of 128: gather and normalise against a DataLoader."""
+    data = random_data((1, 28, 28))
+    reference = DataLoader(Pictures(data.train.pixels), batch_size=128, shuffle=True)
+
+    def ours() -> None:
+        order = torch.randperm(5000)
+        for start in range(0, 5000, 128):
+            data.normalise(data.train.pixels[order[start : start + 128]])
+
+    return in_turn(ours, lambda: [None for _ in reference], pairs=9)
+
+
+def parzen(rows: int = 10_000, direct_rows: int = 200) -> Ratio:
+    """10k images x 10k samples x 784 with 10 sigmas, against float64 differences (timed on 200 rows and scaled)."""
+    generator = torch.Generator().manual_seed(0)
+    samples, images = (torch.rand(rows, 784, generator=generator) for _ in range(2))
+
+    def ours() -> None:
+        metric = ParzenLogLikelihood()
+        metric.update(samples, "samples")
+        metric.update(images[:1000], "validation")
+        metric.update(images, "test")
+        metric.compute()
+
+    def direct() -> float:
+        mode = "donot_use_mm_for_euclid_dist"
+        return seconds(
+            lambda: (
+                torch.cdist(images[:direct_rows].double(), samples.double(), compute_mode=mode).square().logsumexp(1)
+            )
+        )
+
+    first, second = [], []
+    for _ in range(3):
+        first.append(seconds(ours))
+        second.append(direct() * rows / direct_rows)
+    from benchmarks.paired import ratio
+
+    return ratio(first, second)
+
+
+def start_up() -> float:
+    """Seconds of `run.py --help`, the median of five after one to warm up."""
+    command = [sys.executable, str(ROOT / "run.py"), "--help"]
+    times = [seconds(lambda: subprocess.run(command, capture_output=True, check=True)) for _ in range(6)]
+    return median(times[1:])
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
+    print(f"{time.strftime('%Y-%m-%d')}, torch {torch.__version__}, {device}, {os.cpu_count()} cores, 1 thread")
+    print("ratio = plain seconds / our seconds, median of pairs [95 % interval]; above 1: ours is faster")
+    print(f"gan_mnist step (reaches 0.97):  {step_ratio([], (1, 28, 28), tick=5, ticks=60)}", flush=True)
+    print(f"ring-sized step (reaches 0.97): {step_ratio(RING, (1, 1, 2), tick=50, ticks=60)}", flush=True)
+    print(f"in-memory loader (>= 50):       {loader()}", flush=True)
+    print(f"Parzen 10k x 10k x 784 (>= 8):  {parzen()}", flush=True)
+    print(f"run.py --help (< 2 s):          {start_up():.2f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""A training step of ours, with Lightning, rows and logger, against a plain loop that does the same arithmetic."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from ganrepro.evaluation import Evaluated
+from torch.nn.functional import softplus
+
+from benchmarks.paired import Ratio, ratio
+from ganrepro.adversarial import AdversarialModule
+from ganrepro.cells import cell_of, hydra_at
+from ganrepro.data.images import ImageData, Images
+from ganrepro.loggers import About, csv
+from ganrepro.recorder import Recorder
+from ganrepro.runs import RunFolder
+from ganrepro.train import module_of, quiet_lightning
+
+CONF = Path(__file__).parents[1] / "conf"
+NEVER = 10**9
+
+RING = [  # the size of the LSGAN authors' 8 Gaussians: z 256, 128-128, batch 512, Adam
+    "latent.z.dim=256",
+    "network.generator.hidden=[128,128]",
+    "network.generator.output_bias=zero",
+    "network.discriminator.units=[128,128]",
+    "network.discriminator.pieces=1",
+    "network.discriminator.keep_input=1.0",
+    "network.discriminator.keep_hidden=1.0",
+    "batch_size=512",
+    "optimizer=adam",
+]
+
+
+def random_data(shape: tuple[int, int, int], n: int = 5000) -> ImageData:
+    pixels = torch.randint(0, 256, (n, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    split = Images(pixels, torch.zeros(n, dtype=torch.int64))
+    return ImageData("random", split, split[:10], split[:10])
+
+
+def plain_loop(module: AdversarialModule, data: ImageData, device: torch.device) -> Callable[[], None]:
+    """One update as one would write it by hand: same networks, data on the device, fused optimizers, no Lightning."""
+    generator, discriminator = module.players["generator"].to(device), module.critics["discriminator"].to(device)
+    module.use_streams(device)
+    optimizers = [module.make_optimizer(network.parameters()) for network in (generator, discriminator)]
+    g_parameters, d_parameters = list(generator.parameters()), list(discriminator.parameters())
+    pixels, draws = data.train.pixels.to(device), torch.Generator(device).manual_seed(0)
+    batch, order, seen = module.batch_size, torch.empty(0, dtype=torch.int64), 0
+
+    def step() -> None:
+        nonlocal order, seen
+        if seen + batch > len(order):
+            order, seen = torch.randperm(len(pixels), generator=draws, device=device), 0
+        real = pixels[order[seen : seen + batch]].float() / 255
+        seen += batch
+        fake = generator(module.latent.sample(batch, module.streams["latent"]))
+        real_logits, fake_logits = discriminator(real), discriminator(fake)
+        d_loss = 0.5 * (softplus(-real_logits).mean() + softplus(fake_logits).mean())
+        g_loss = softplus(-fake_logits).mean()
+        for optimizer in optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        d_loss.backward(inputs=d_parameters, retain_graph=True)
+        g_loss.backward(inputs=g_parameters)
+        for optimizer in optimizers:
+            optimizer.step()
+
+    return step
+
+
+class InTurn(L.Callback):
+    """Between two of our ticks, the plain loop's same number of updates."""
+
+    def __init__(self, step: Callable[[], None], ticks: int, warm_up: int, device: torch.device) -> None:
+        self.step, self.ticks, self.warm_up, self.device = step, ticks, warm_up, device
+        self.ours: list[float] = []
+        self.plain: list[float] = []
+
+    def now(self) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        self.begun = self.now()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, module: Any) -> None:
+        self.ours.append(self.now() - self.begun)
+        begun = self.now()
+        for _ in range(module.tick):
+            self.step()
+        self.plain.append(self.now() - begun)
+        trainer.should_stop = len(self.ours) >= self.ticks + self.warm_up
+        self.begun = self.now()
+
+
+def step_ratio(overrides: list[str], shape: tuple[int, int, int], tick: int, ticks: int) -> Ratio:
+    """The paired ratio over ticks of `tick` updates each, everything our loop does included."""
+    quiet_lightning()
+    never = NEVER // tick * tick
+    clock = [f"tick={tick}", f"updates={never}", f"evaluate_every={never}", f"checkpoint_every={never}"]
+    with hydra_at(CONF):
+        cell = cell_of(["experiment=gan_mnist", *clock, *overrides], {})
+    torch.set_num_threads(cell.config["threads"])
+    data = random_data(shape)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    module, twin = (module_of(cell.config, shape, seed, data.pixel_mean()) for seed in (0, 1))
+    module.use_data(data)
+    turns = InTurn(plain_loop(twin, data, device), ticks, 3, device)
+    with tempfile.TemporaryDirectory() as folder:
+        run = RunFolder(Path(folder))
+        recorder = Recorder(run, lambda: Evaluated({}, {}), "none", "max", never, never, None)
+        L.Trainer(
+            accelerator=device.type, devices=1, max_epochs=-1, logger=csv(About(run, "bench", "bench", 0, {})),
+            log_every_n_steps=1, callbacks=[recorder, turns], enable_checkpointing=False,
+            enable_progress_bar=False, enable_model_summary=False,
+        ).fit(module, train_dataloaders=range(1))  # fmt: skip
+    return ratio(turns.ours[turns.warm_up :], turns.plain[turns.warm_up :])

@@ -1,0 +1,226 @@
+"""The LightningModule every paper shares: players, clock, streams of randomness, ticks, sampling."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+
+from ganrepro.data.images import ImageData
+from ganrepro.latents import Latent
+from ganrepro.networks.layers import Dropout
+from ganrepro.rules import RULES
+from ganrepro.streams import stream
+
+Schedule = Callable[[float, int, int], float]
+Choose = Callable[[str, Mapping[str, Tensor]], bool]
+
+
+class AdversarialModule(L.LightningModule):
+    """Players that train against each other by manual optimization.
+
+    players, critics: networks by name; G is "generator", D is "discriminator". Each has an optimizer of its own,
+        made by `make_optimizer(parameters)`.
+    schedules: optimizer setting ("lr", "momentum") -> function of (start value, updates, finished epochs).
+    weight: factor on each player's loss.
+    update, k, z: see `ganrepro.rules`. batch_size: images in each real and each fake batch.
+    choose: optional; called with a player's name and the newest losses before that player steps; False skips it.
+
+    The clock is ours: `generator_updates` (rounds of the rule) and `images_seen` (real images drawn). Lightning's
+    `global_step` counts every step of every optimizer and is used for nothing.
+    A Lightning epoch is a tick: one training_step that runs `tick` rounds, so that logging costs once a tick.
+    """
+
+    def __init__(
+        self,
+        players: Mapping[str, nn.Module],
+        critics: Mapping[str, nn.Module],
+        latent: Latent,
+        loss: Any,
+        make_optimizer: Callable[[Iterator[nn.Parameter]], torch.optim.Optimizer],
+        schedules: Mapping[str, Schedule],
+        weight: Mapping[str, float],
+        *,
+        update: str,
+        k: int,
+        z: str,
+        batch_size: int,
+        tick: int,
+        updates: int,
+        seed: int,
+        choose: Choose | None = None,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.players, self.critics = nn.ModuleDict(players), nn.ModuleDict(critics)
+        self.latent, self.loss, self.weight = latent, loss, dict(weight)
+        self.make_optimizer, self.schedules = make_optimizer, dict(schedules)
+        self.rule, self.k, self.z = RULES[update], k, z
+        self.batch_size, self.tick, self.updates, self.seed = batch_size, tick, updates, seed
+        self.choose = choose
+        self.generator_updates = 0
+        self.images_seen = 0
+        self.losses: dict[str, Tensor] = {}
+        self.sums: dict[str, tuple[Tensor, int]] = {}
+        self.streams: dict[str, torch.Generator] = {}
+        self.epoch, self.order = -1, torch.empty(0)  # the pass over the data whose permutation `order` is
+
+    # What a paper says: its losses from D's outputs. -----------------------------------------------------------
+
+    def discriminator_loss(self, real_outputs: Any, fake_outputs: Any) -> Tensor:
+        raise NotImplementedError
+
+    def generator_loss(self, fake_outputs: Any) -> Tensor:
+        raise NotImplementedError
+
+    def generate(self, z: Tensor) -> Tensor:
+        """Latents [n, dim] -> images [n, channels, height, width] in the generator's value range."""
+        return self.players["generator"](z)
+
+    def discriminate(self, images: Tensor) -> Any:
+        """Images -> D's raw outputs."""
+        return self.critics["discriminator"](images)
+
+    def critic_round(self, fake: Tensor) -> Tensor:
+        """D's loss on the next real batch against `fake`."""
+        return self.discriminator_loss(self.discriminate(self.real_batch()), self.discriminate(fake))
+
+    # Draws. -----------------------------------------------------------------------------------------------------
+
+    def use_data(self, data: ImageData) -> None:
+        """Trains on `data.train`."""
+        self.data = data
+
+    def use_streams(self, device: torch.device) -> None:
+        """Opens this seed's streams on `device` and hands every Dropout its own."""
+        self.streams = {"latent": stream(self.seed, "latent", device=device)}
+        for name, module in self.named_modules():
+            if isinstance(module, Dropout):
+                module.generator = self.streams[name] = stream(self.seed, "dropout", name, device=device)
+
+    def draw_latent(self) -> Tensor:
+        return self.latent.sample(self.batch_size, self.streams["latent"]).to(self.dtype)
+
+    def real_batch(self) -> Tensor:
+        """The next `batch_size` training images of a pass over the data, reshuffled for each pass.
+
+        Pass e is a permutation drawn from (seed, "order", e): a pure function of the clock. A batch may span two
+        passes, so every pass shows every image once and every batch is full.
+        """
+        size, parts, wanted = len(self.pixels), [], self.batch_size
+        while wanted:
+            epoch, start = divmod(self.images_seen, size)
+            if epoch != self.epoch:
+                self.epoch = epoch
+                order = torch.randperm(size, generator=stream(self.seed, "order", epoch))
+                self.order = order.to(self.pixels.device)
+            part = self.order[start : start + wanted]
+            parts.append(part)
+            self.images_seen += len(part)
+            wanted -= len(part)
+        index = parts[0] if len(parts) == 1 else torch.cat(parts)
+        return self.data.normalise(self.pixels[index].to(self.device, non_blocking=True)).to(self.dtype)
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """n images [n, channels, height, width] on the CPU, in the data's value range.
+
+        The same n images each time, drawn from (seed, "samples"), unless a generator (on the module's device) is
+        given.
+        """
+        generator = generator or stream(self.seed, "samples", device=self.device)
+        with evaluating(self):
+            return self.generate(self.latent.sample(n, generator).to(self.dtype)).cpu()
+
+    # Steps. -----------------------------------------------------------------------------------------------------
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """All players and critics by name."""
+        return {**dict(self.players.items()), **dict(self.critics.items())}
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        return [self.make_optimizer(network.parameters()) for network in self.networks.values()]
+
+    def on_fit_start(self) -> None:
+        self.use_streams(self.device)
+        pixels = self.data.train.pixels
+        self.pixels = pixels.to(self.device) if fits(pixels, self.device) else pixels
+        self.parameters_of = {name: list(network.parameters()) for name, network in self.networks.items()}
+        # Raw optimizers save about 0.3 ms a round (benchmarks/), but skip what Lightning does for other precisions
+        # and for several ranks: two ranks with a raw backward end with different weights and no error.
+        self.raw = self.trainer.world_size == 1 and self.trainer.precision in ("32-true", "64-true")
+        optimizers = self.optimizers(use_pl_optimizer=not self.raw)
+        self.optimizer_of = dict(zip(self.networks, optimizers, strict=True))  # type: ignore[arg-type]
+        self.starts = {setting: self.raw_optimizers[0].defaults[setting] for setting in self.schedules}
+
+    @property
+    def raw_optimizers(self) -> list[torch.optim.Optimizer]:
+        return self.optimizers(use_pl_optimizer=False)  # type: ignore[return-value]
+
+    def update_players(self, losses: Mapping[str, Tensor]) -> None:
+        """Differentiates each loss with respect to its own player only, then lets those players step together."""
+        self.losses.update({name: loss.detach() for name, loss in losses.items()})
+        stepping = [name for name in losses if self.choose is None or self.choose(name, self.losses)]
+        for name in stepping:
+            self.optimizer_of[name].zero_grad(set_to_none=True)
+            backward = Tensor.backward if self.raw else self.manual_backward
+            weighted = losses[name] if self.weight[name] == 1 else losses[name] * self.weight[name]
+            backward(weighted, inputs=self.parameters_of[name], retain_graph=name != stepping[-1])
+        for name in stepping:
+            self.optimizer_of[name].step()
+            if self.choose is not None:
+                self.log_mean(f"steps/{name}", torch.ones(()))
+        for name, loss in losses.items():
+            self.log_mean(f"loss/{name}", loss)
+
+    def apply_schedules(self) -> None:
+        """Sets each scheduled setting to its value at the present clock."""
+        epoch = self.images_seen // len(self.pixels)
+        for setting, schedule in self.schedules.items():
+            value = schedule(self.starts[setting], self.generator_updates, epoch)
+            for optimizer in self.raw_optimizers:
+                for group in optimizer.param_groups:
+                    group[setting] = value
+
+    def training_step(self, batch: Any, batch_index: int) -> None:
+        """Runs the rounds up to the next multiple of `tick`, or to `updates`."""
+        self.sums = {}
+        before = torch.get_rng_state()
+        end = min(self.generator_updates + self.tick - self.generator_updates % self.tick, self.updates)
+        while self.generator_updates < end:
+            self.apply_schedules()
+            self.rule(self)
+            self.generator_updates += 1
+        if not torch.equal(before, torch.get_rng_state()):
+            raise RuntimeError("something drew from torch's global generator in training: give it a stream")
+
+    def log_mean(self, name: str, value: Tensor) -> None:
+        """Adds to the mean that is logged under `name` at the end of the tick; stays on the device."""
+        total, count = self.sums.get(name, (0.0, 0))
+        self.sums[name] = (total + value.detach(), count + 1)
+
+    def tick_means(self) -> dict[str, float]:
+        """Means over the tick of all that was logged, as Python numbers."""
+        return {name: float(total) / count for name, (total, count) in self.sums.items()}
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients; the mode of every submodule is put back afterwards."""
+    modes = {child: child.training for child in module.modules()}
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for child, mode in modes.items():
+            child.training = mode
+
+
+def fits(pixels: Tensor, device: torch.device) -> bool:
+    """Whether the images may live on `device`: half of a GPU's free memory at most."""
+    if device.type != "cuda":
+        return True
+    return pixels.nbytes < torch.cuda.mem_get_info(device)[0] / 2

@@ -1,0 +1,42 @@
+"""Turns `_target_` nodes of a plain dictionary into objects, and nothing but ours and torch's optimizers.
+
+Run folders come from anywhere, so their config.yaml must not be able to call arbitrary code: hydra's `instantiate`
+would.
+"""
+
+import importlib
+from typing import Any
+
+from ganrepro.errors import UserError
+
+ALLOWED = ("ganrepro.", "torch.optim.")
+
+
+def locate(target: str) -> Any:
+    """The class or function named by a dotted path. UserError outside `ALLOWED`, or if there is no such name."""
+    if not target.startswith(ALLOWED):
+        raise UserError(f"_target_ {target!r} is refused: a configuration builds only {' and '.join(ALLOWED)}* names.")
+    module, _, name = target.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"_target_ {target!r} does not exist: {error}") from None
+
+
+def build(node: Any, **extra: Any) -> Any:
+    """Builds `node` depth first. `extra` are further keyword arguments for the outermost target.
+
+    Raises UserError naming the target when its arguments do not fit.
+    """
+    if isinstance(node, list):
+        return [build(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    arguments = {key: build(value) for key, value in node.items() if key != "_target_"}
+    if "_target_" not in node:
+        return arguments
+    target = locate(node["_target_"])
+    try:
+        return target(**arguments, **extra)
+    except TypeError as error:
+        raise UserError(f"{node['_target_']}: {error}") from error

@@ -1,0 +1,250 @@
+"""From a command line to cells: the configuration of each, and how it differs from its study's own.
+
+With cli.py and train.py, the only place that knows Hydra.
+"""
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ganrepro import schema
+from ganrepro.errors import UserError
+
+FRAME = ("experiment", "scale", "variant")  # what a study, not a cell, is chosen by
+
+# Keys that change no result: not part of a run's address. `updates` is one because a longer run begins as the
+# shorter one; where a schedule reads ${updates}, its own key carries the number into the address.
+NOT_IDENTITY = frozenset(
+    [
+        "about",
+        "budget",
+        "checkpoint_every",
+        "debug",
+        "keep",
+        "logger",
+        "plan",
+        "rerun",
+        "resume",
+        "runs",
+        "seeds",
+        "updates",
+        "workers",
+        "data.root",
+        "data.download",
+        "data.stand_in_for",
+        "trainer.accelerator",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of a grid, one Hydra job.
+
+    config: resolved, plain containers. typed: what a sweep varied, as typed. coordinates: its place in the study's
+    own grid. departures: how it differs from what the study says at this scale and variant; such a cell never
+    enters the study's table.
+    """
+
+    config: dict[str, Any]
+    typed: dict[str, str]
+    coordinates: dict[str, str]
+    departures: dict[str, str]
+    overrides: list[str] = field(default_factory=list)
+
+    @property
+    def label(self) -> str:
+        """The scale, with the departures: "laptop (data=mnist, updates=9)"."""
+        items = ", ".join(f"{key}={value}" for key, value in self.departures.items())
+        return self.config["scale"] + (f" ({items})" if items else "")
+
+    @property
+    def name(self) -> str:
+        """The readable half of the folder's name."""
+        kept = {key: value for key, value in self.departures.items() if key not in NOT_IDENTITY}
+        items = [f"{key}={value}" for key, value in (self.coordinates | kept).items()]
+        if self.config["variant"] != "authors_code":
+            items.insert(0, self.config["variant"])
+        return re.sub(r"[^\w.=,+\[\]-]+", "_", ",".join(items))[:100] or "default"
+
+    @property
+    def seeds(self) -> list[int]:
+        seeds = self.config["seeds"]
+        return list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+
+    def identity(self) -> dict[str, Any]:
+        """The leaves that change results."""
+        leaves = schema.flatten(self.config)
+        return {key: value for key, value in leaves.items() if not exempt(key)}
+
+
+def exempt(key: str) -> bool:
+    return any(key == name or key.startswith(f"{name}.") for name in NOT_IDENTITY)
+
+
+@contextmanager
+def hydra_at(conf: Path) -> Iterator[None]:
+    """Hydra ready to compose from the folder `conf`; forgotten afterwards."""
+    with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
+        try:
+            yield
+        finally:
+            _own.cache_clear()
+
+
+def cells_of(overrides: Sequence[str], sweep: bool) -> list[Cell]:
+    """The cells of a command, all composed and checked. Needs `hydra_at`, or a Hydra job around it.
+
+    Raises UserError for an unknown study, option or key, a wrong type or range, and sweeps that cannot be.
+    """
+    typed = parse(overrides)
+    for override in typed:
+        refuse(override, sweep)
+    if sweep:
+        grid = _composed(tuple(str(o.input_line) for o in typed if not o.is_sweep_override()))[1]
+        jobs = BasicSweeper.split_arguments(parse([f"{k}={v}" for k, v in grid.items()]) + typed, None)[0]
+    else:
+        jobs = [list(overrides)]
+    values = [dict(override.split("=", 1) for override in job if "=" in override) for job in jobs]
+    varied = {
+        key for first, other in itertools.product(values[:1], values) for key in other if other[key] != first[key]
+    }
+    return [
+        cell_of(job, {key: value for key, value in value_of.items() if key in varied})
+        for job, value_of in zip(jobs, values, strict=True)
+    ]
+
+
+def cell_of(overrides: Sequence[str], typed: Mapping[str, str]) -> Cell:
+    """One cell, composed and checked."""
+    config, _, choices = _composed(tuple(overrides))
+    if config.get("study") is None:
+        raise UserError("No study chosen: add experiment=<name>. `python run.py` lists them.")
+    schema.check(config)
+    frame = tuple(f"{group}={choices[group]}" for group in FRAME)
+    known = known_variants(choices["experiment"])
+    if config["variant"] not in known:
+        raise UserError(
+            f"experiment={choices['experiment']} has no variant {config['variant']}; it has {', '.join(known)}."
+        )
+    grid = {axis: split_values(str(values)) for axis, values in _own(frame)[1].items()}
+    differences = dict(_differences(config, choices, frame))
+    coordinates = {axis: differences.get(axis) or _shown_choice(axis, config, choices) for axis in grid}
+    departures = {key: value for key, value in differences.items() if value not in grid.get(key, ())}
+    return Cell(config, dict(typed), coordinates, departures, list(overrides))
+
+
+def _differences(
+    config: dict[str, Any], choices: Mapping[str, str], frame: tuple[str, ...]
+) -> Iterator[tuple[str, str]]:
+    """What differs from the study's own configuration: first whole options, then single values."""
+    taken: tuple[str, ...] = ()
+    own, _, own_choices = _own(frame)
+    for group, choice in choices.items():
+        if group in FRAME or group.startswith("hydra") or choice == own_choices.get(group):
+            continue
+        if not exempt(group) and _subtree(config, group) != _subtree(own, group):
+            taken += (f"{group}={choice}",)
+            yield group, choice
+            own = _own(frame + taken)[0]
+    mine, theirs = schema.flatten(config), schema.flatten(own)
+    for key in sorted(mine.keys() | theirs.keys()):
+        if mine.get(key) != theirs.get(key) and (key == "updates" or not exempt(key)):
+            yield key, schema.shown(mine.get(key))
+
+
+def _subtree(config: dict[str, Any], group: str) -> dict[str, Any]:
+    leaves = schema.flatten({group: config.get(group)})
+    return {key: value for key, value in leaves.items() if not exempt(key)}
+
+
+def _shown_choice(axis: str, config: dict[str, Any], choices: Mapping[str, str]) -> str:
+    return choices[axis] if axis in choices else schema.shown(schema.flatten(config).get(axis))
+
+
+def split_values(values: str) -> list[str]:
+    """ "adam,rmsprop" -> ["adam", "rmsprop"], by Hydra's own grammar."""
+    override = parse([f"axis={values}"])[0]
+    return list(override.sweep_string_iterator()) if override.is_sweep_override() else [values]
+
+
+def parse(overrides: Sequence[str]) -> list[Override]:
+    loader = GlobalHydra.instance().config_loader()
+    try:
+        return OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
+    except HydraException as error:
+        raise UserError(f"Cannot read the command line: {str(error).splitlines()[0]}") from None
+
+
+def refuse(override: Override, sweep: bool) -> None:
+    """Raises UserError for an override that cannot be right, before Hydra says so in ten lines."""
+    key, many = override.key_or_group, override.is_sweep_override()
+    if key.startswith("hydra"):
+        return
+    if many and not sweep:
+        raise UserError(f"{override.input_line} names several values: add -m to train each.")
+    if many and key in ("experiment", "scale", "seeds"):
+        hint = (
+            "type seeds=3 or seeds=[0,1]" if key == "seeds" else "start one command for each, or `make reproduce-all`"
+        )
+        raise UserError(f"{key} cannot be swept, the studies' own grids would be lost: {hint}.")
+    loader = GlobalHydra.instance().config_loader()
+    if key in loader.list_groups(""):
+        values = list(override.sweep_string_iterator()) if many else [override.get_value_element_as_str()]
+        for value in values:
+            options = loader.get_group_options(key)
+            group, _, option = f"{key}/{value}".rpartition("/")
+            if value != "null" and option not in loader.get_group_options(group):
+                kind = "study" if key == "experiment" else "option"
+                hint = schema.nearest(value, options) or f" There are {', '.join(options)}."
+                raise UserError(f"Unknown {kind} {key}={value}.{hint}")
+    elif not schema.known(key):
+        names = [*loader.list_groups(""), *schema.TOP, *schema.OPTIONS]
+        raise UserError(f"Unknown key {key!r}.{schema.nearest(key, names)}")
+
+
+def known_variants(experiment: str) -> list[str]:
+    """authors_code, and those the study has a file for."""
+    loader = GlobalHydra.instance().config_loader()
+    others = (
+        loader.get_group_options("variant_of/" + experiment) if experiment in loader.list_groups("variant_of") else []
+    )
+    return ["authors_code", *others]
+
+
+def _composed(overrides: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any], dict[str, str]]:
+    """(resolved configuration, the study's grid, option chosen in each group)."""
+    try:
+        config = compose("config", list(overrides), return_hydra_config=True)
+        choices = dict(config.hydra.runtime.choices)
+        grid = OmegaConf.to_container(config.hydra.sweeper.get("params") or OmegaConf.create({}))
+        plain = {key: config._get_node(key) for key in config if key != "hydra"}  # hydra: holds what only a job has
+        resolved = OmegaConf.to_container(OmegaConf.create(plain), resolve=True, throw_on_missing=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(plain_words(error)) from None
+    return resolved, dict(grid), choices  # type: ignore[return-value, arg-type]
+
+
+def plain_words(error: Exception) -> str:
+    """Hydra's message in one or two lines."""
+    text = str(error)
+    if key := re.match(r"Could not override '([^']+)'", text):
+        return f"{key[1]} is not a key of the options chosen here: it belongs to another option of its group."
+    return " ".join([line.strip() for line in text.splitlines() if line.strip()][:2])
+
+
+_own = lru_cache(maxsize=256)(_composed)

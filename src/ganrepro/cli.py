@@ -1,0 +1,228 @@
+"""The command line: what to type, the checks before anything starts, the sweep, the table after it."""
+
+import os
+import sys
+import traceback
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ganrepro import schema
+from ganrepro.errors import UserError
+
+if TYPE_CHECKING:
+    from ganrepro.cells import Cell
+
+ERROR, INTERRUPTED = 1, 130
+
+
+def main(conf: Path) -> None:
+    """Runs `sys.argv` against the configuration folder `conf`; exits non-zero if a run could not be carried out."""
+    words = sys.argv[1:]
+    if not words:
+        print(welcome(conf))
+    elif words[0] in ("-h", "--help"):
+        print(help_text(conf))
+    elif any(word.startswith("--") and word != "--multirun" for word in words):
+        start_hydra(conf, words, [])  # Hydra's own flags: --cfg, --info, --hydra-help, ...
+    else:
+        sys.exit(guarded(conf, words))
+
+
+def guarded(conf: Path, words: list[str]) -> int:
+    """`run`, with a plain message instead of a traceback, unless debug=true."""
+    try:
+        return run(conf, words)
+    except KeyboardInterrupt:
+        print("\nInterrupted. The same command goes on from the last checkpoints.", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        if "debug=true" in words:
+            traceback.print_exc()
+        plain = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        print("\n".join(["error: " + plain.splitlines()[0], *plain.splitlines()[1:3]]), file=sys.stderr)
+        return ERROR
+
+
+def run(conf: Path, words: list[str]) -> int:
+    """Composes and checks all cells, trains what is missing, prints the table of what is there."""
+    from ganrepro.cells import cells_of, hydra_at
+
+    overrides = [word for word in words if word not in ("-m", "--multirun")]
+    sweep = len(overrides) < len(words)
+    with hydra_at(conf):
+        cells = cells_of(overrides, sweep)
+    if cells[0].config["resume"]:
+        cells = [resumed(cells, overrides)]
+    from ganrepro import train
+    from ganrepro.plan import plan
+
+    folders = [train.folder_of(cell) for cell in cells]
+    for cell in cells:
+        train.check_fit(cell)
+    print(plan(cells, folders))
+    if cells[0].config["plan"]:
+        return 0
+    carry_out(conf, overrides, cells, folders, sweep)
+    return summarise(conf, cells, folders)
+
+
+def carry_out(conf: Path, overrides: list[str], cells: list["Cell"], folders: list[Path], sweep: bool) -> None:
+    """Hands the cells to Hydra's launcher and shows how far their runs are."""
+    from ganrepro.progress import Progress
+
+    wanted = cells[0].config["workers"]
+    workers = min(wanted or default_workers(cells[0]), len(cells))
+    if sweep and workers > 1 and not any(word.startswith("hydra/launcher=") for word in overrides):
+        overrides = [*overrides, "hydra/launcher=joblib", f"hydra.launcher.n_jobs={workers}"]
+    with Progress(cells, folders):
+        start_hydra(conf, ["-m"] * sweep, overrides)
+
+
+def default_workers(cell: "Cell") -> int:
+    """One worker a GPU, or as many as the cores carry: two workers with two threads each on two cores crawl."""
+    import torch
+
+    from ganrepro.train import device_of
+
+    if device_of(cell.config["trainer"]["accelerator"]) == "cuda":
+        return torch.cuda.device_count()
+    return max(1, (os.cpu_count() or 1) // cell.config["threads"])
+
+
+def start_hydra(conf: Path, flags: list[str], overrides: list[str]) -> None:
+    """hydra.main on these words. Hydra would print its errors in ten lines; ours are caught by `guarded`."""
+    import hydra
+
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv = [sys.argv[0], *flags, *overrides]
+    hydra.main(config_path=str(conf.resolve()), config_name="config", version_base="1.3")(
+        named(partial(job, str(conf.resolve())))
+    )()
+
+
+def named(task: Any) -> Any:
+    """Hydra names a job after its function; a partial has no name."""
+    task.__name__, task.__module__, task.__qualname__ = "job", __name__, "job"
+    return task
+
+
+def job(conf: str, config: Any) -> None:
+    """One cell, in this process or in a worker of the launcher."""
+    from ganrepro.report.claims import claims_for
+    from hydra.core.hydra_config import HydraConfig
+
+    from ganrepro.cells import cells_of
+    from ganrepro.train import folder_of, train_cell
+
+    [cell] = cells_of(list(HydraConfig.get().overrides.task), sweep=False)
+    claims = claims_for(cell.config["study"], Path(conf) / "claims")
+    resume = cell.config["resume"]
+    train_cell(cell, run_folder(resume).parent if resume else folder_of(cell), claims)
+
+
+def run_folder(resume: str) -> Path:
+    """The run folder that resume=<folder, or checkpoint in it> names. UserError if it is none."""
+    path = Path(resume)
+    folder = path.parent.parent if path.is_file() else path
+    if not (folder / "result.json").exists():
+        raise UserError(f"resume={resume}: there is no run folder (with a result.json) there.")
+    return folder
+
+
+def resumed(cells: list["Cell"], overrides: list[str]) -> "Cell":
+    """The cell of resume=<folder>, checked against what that folder was trained with."""
+    from dataclasses import replace
+
+    from ganrepro.runs import RunFolder, read_checkpoint
+    from ganrepro.train import identity_of
+
+    [cell] = cells if len(cells) == 1 else [None]
+    if cell is None:
+        raise UserError("resume= goes on with one run; leave it out of a sweep, which resumes by itself.")
+    named_path = Path(cell.config["resume"])
+    folder = run_folder(cell.config["resume"])
+    record, mine = RunFolder(folder).record, identity_of(cell)
+    different = [
+        f"{key} ({schema.shown(record['identity'].get(key))} there, {schema.shown(mine.get(key))} here)"
+        for key in sorted(mine.keys() | record["identity"].keys())
+        if mine.get(key) != record["identity"].get(key)
+    ]
+    if different:
+        more = f" and {len(different) - 4} more" if len(different) > 4 else ""
+        raise UserError(f"{folder} was trained with another configuration: {', '.join(different[:4])}{more}.")
+    if named_path.is_file():
+        read_checkpoint(named_path)
+    overrides.append(f"seeds=[{record['seed']}]")
+    return replace(cell, config={**cell.config, "seeds": [record["seed"]]})
+
+
+def summarise(conf: Path, cells: list["Cell"], folders: list[Path]) -> int:
+    """Prints the table, writes the study's report beside its runs, and says what failed."""
+    from ganrepro.report import sweep_table, write_study
+    from ganrepro.runs import FINISHED, RunFolder
+
+    config = cells[0].config
+    out = Path(config["runs"]) / config["study"] / config["scale"] / "report"
+    print(sweep_table([(cell.typed, folder) for cell, folder in zip(cells, folders, strict=True)], out))
+    page = write_study(Path(config["runs"]), config["study"], config["scale"], out, conf / "claims")
+    print(f"Report: {page}")
+    runs = [
+        RunFolder(folder / f"seed={seed}") for cell, folder in zip(cells, folders, strict=True) for seed in cell.seeds
+    ]
+    failed = [run for run in runs if run.record.get("status") not in FINISHED]
+    for run in failed:
+        print(f"not finished: {run.path} ({run.record.get('reason') or 'cut off'})", file=sys.stderr)
+    return ERROR if failed else 0
+
+
+def studies(conf: Path) -> dict[str, str]:
+    """Each study's name and its line."""
+    import yaml
+
+    files = sorted((conf / "experiment").glob("*.yaml"))
+    return {file.stem: yaml.safe_load(file.read_text())["about"] for file in files}
+
+
+def welcome(conf: Path) -> str:
+    """What to type."""
+    lines = [f"  {name:<16} {about}" for name, about in studies(conf).items()]
+    return "\n".join(
+        [
+            "ganrepro re-runs the experiments of early GAN papers. The studies:",
+            *lines,
+            "",
+            "Train one:          python run.py experiment=gan_mnist",
+            "Sweep a choice:     python run.py -m experiment=gan_mnist loss=gan,gan_saturating",
+            "Only see the plan:  python run.py experiment=gan_mnist plan=true",
+            "Every key:          python run.py --help",
+        ]
+    )
+
+
+def help_text(conf: Path) -> str:
+    """Every key with its type, range and meaning, and the options of every group."""
+    groups = [
+        f"  {group.name + '=':<14}{', '.join(sorted(path.stem for path in group.glob('*.yaml')))}"
+        for group in sorted(conf.iterdir())
+        if group.is_dir() and group.name not in ("claims", "hydra", "scale_of", "variant_of")
+    ]
+    sections = {
+        "Keys": schema.TOP,
+        "Keys of the options (each only where its option is chosen)": schema.OPTIONS,
+    }
+    lines = [
+        "python run.py [-m] experiment=<study> [key=value ...]   (-m sweeps: key=a,b)",
+        "",
+        "Options:",
+        *groups,
+    ]
+    for title, keys in sections.items():
+        lines += ["", f"{title}:"]
+        lines += [f"  {name:<40} {key.help} [{key.expected}]" for name, key in keys.items()]
+    return "\n".join(lines)
+
+
+def fail(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(ERROR)

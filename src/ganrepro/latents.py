@@ -1,0 +1,45 @@
+"""Priors p(z) as torch modules. A latent is a list of named blocks, drawn one after the other and joined."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Uniform(nn.Module):
+    """Independent coordinates on (-half_width, half_width).
+
+    half_width = sqrt(3) gives unit variance: "uniform" in the 2014 authors' code (adversarial/__init__.py).
+    """
+
+    def __init__(self, dim: int, half_width: float) -> None:
+        super().__init__()
+        self.dim, self.half_width = dim, half_width
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """float32 [n, dim] on the generator's device."""
+        z = torch.empty(n, self.dim, device=generator.device)
+        return z.uniform_(-self.half_width, self.half_width, generator=generator)
+
+
+class Normal(nn.Module):
+    """Independent N(0, std^2) coordinates; std = 1 is the class default of the 2014 authors' code."""
+
+    def __init__(self, dim: int, std: float) -> None:
+        super().__init__()
+        self.dim, self.std = dim, std
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """float32 [n, dim] on the generator's device."""
+        return torch.empty(n, self.dim, device=generator.device).normal_(0.0, self.std, generator=generator)
+
+
+class Latent(nn.Module):
+    """The blocks of a latent, in order; `dim` is the sum of theirs."""
+
+    def __init__(self, **blocks: Uniform | Normal) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks.values())
+        self.dim = sum(block.dim for block in blocks.values())
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """float32 [n, dim]: every block's draw, side by side."""
+        return torch.cat([block.sample(n, generator) for block in self.blocks], dim=1)  # type: ignore[operator]

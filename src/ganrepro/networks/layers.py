@@ -1,0 +1,71 @@
+"""Layers whose random draws come from a generator they are given, and the initialisation of networks from one."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ganrepro.streams import stream
+
+
+class Dropout(nn.Module):
+    """Keeps each element of each example with probability `keep` and scales it by 1/keep, in training only.
+
+    `generator` is set by the training module: torch's own dropout draws from the global generator, and then a
+    resumed run is not the same run.
+    """
+
+    generator: torch.Generator | None = None
+
+    def __init__(self, keep: float) -> None:
+        super().__init__()
+        self.keep = keep
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.keep == 1:
+            return x
+        if self.generator is None:
+            raise RuntimeError("Dropout in training needs its generator: use AdversarialModule.use_stream")
+        mask = torch.empty_like(x).bernoulli_(self.keep, generator=self.generator)
+        return x * mask.div_(self.keep)
+
+
+class Maxout(nn.Module):
+    """The maximum over groups of `pieces` consecutive linear units, each with its own bias (pylearn2 maxout.py)."""
+
+    def __init__(self, inputs: int, units: int, pieces: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, units * pieces)
+        self.pieces = pieces
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[n, inputs] -> [n, units]."""
+        return self.linear(x).unflatten(1, (-1, self.pieces)).amax(2)
+
+
+def uniform_weights(network: nn.Module, half_width: float, generator: torch.Generator) -> None:
+    """Weights of every linear layer from U(-half_width, half_width), biases 0: `irange` of pylearn2's mlp.py."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.uniform_(layer.weight, -half_width, half_width, generator=generator)
+            nn.init.zeros_(layer.bias)
+
+
+def initialised(make: Callable[[], nn.Module], seed: int, name: str) -> nn.Module:
+    """`make()`, its parameters drawn by its own `initialise(generator)` from the stream (seed, "initialise", name).
+
+    Built on the meta device first, so that torch's default initialisation draws nothing; a parameter or buffer
+    that `initialise` leaves unset stays NaN and raises RuntimeError.
+    """
+    with torch.device("meta"):
+        network = make()
+    network.to_empty(device="cpu")
+    tensors = dict(network.named_parameters()) | dict(network.named_buffers())
+    with torch.no_grad():
+        for tensor in tensors.values():
+            tensor.fill_(torch.nan) if tensor.is_floating_point() else tensor.zero_()
+        network.initialise(stream(seed, "initialise", name))  # type: ignore[operator]
+    unset = [key for key, tensor in tensors.items() if not tensor.isfinite().all()]
+    if unset:
+        raise RuntimeError(f"{type(network).__name__}.initialise left {', '.join(unset)} unset")
+    return network

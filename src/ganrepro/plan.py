@@ -1,0 +1,86 @@
+"""What a command will do, how long it may take, and the disk it needs; and what is there already."""
+
+import json
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from ganrepro.cells import Cell
+from ganrepro.runs import RunFolder
+from ganrepro.train import check_fit, state_of
+
+SECONDS_KNOWN = 5  # ticks of timing.jsonl before they are believed
+
+
+def plan(cells: list[Cell], folders: list[Path]) -> str:
+    """One line a cell: its folder and what its seeds need; then the time and the disk."""
+    lines, seconds, disk = [], 0.0, 0
+    unknown = False
+    for cell, folder in zip(cells, folders, strict=True):
+        runs = [RunFolder(folder / f"seed={seed}") for seed in cell.seeds]
+        states = [state_of(run, cell) for run in runs]
+        count = Counter(states)
+        words = [f"{count[state]} to {state}" for state in ("train", "resume") if count[state]]
+        words += [f"{count['skip']} done"] if count["skip"] else []
+        lines.append(f"  {folder}: {', '.join(words)}")
+        todo = [run for run, state in zip(runs, states, strict=True) if state != "skip"]
+        left = sum(cell.config["updates"] - run.record.get("generator_updates", 0) for run in todo)
+        per_update = seconds_per_update(folder)
+        unknown |= bool(todo) and per_update is None
+        seconds += left * (per_update or 0)
+        disk += len(todo) * run_bytes(cell)
+    config = cells[0].config
+    budget = (
+        f"about {config['budget']:g} min for the whole study (its budget on two cores)"
+        if config["budget"]
+        else "not known yet"
+    )
+    time = budget if unknown else f"about {duration(seconds)} on one core"
+    return "\n".join(
+        [
+            f"{config['study']} at scale {cells[0].label}:",
+            *lines,
+            f"  time: {time}; disk: {disk / 1e6:.0f} MB",
+        ]
+    )
+
+
+def seconds_per_update(folder: Path) -> float | None:
+    """The median over all ticks timed in this cell, or else in its study at this scale; None before there are any."""
+    for files in (folder.glob("seed=*/timing.jsonl"), folder.parent.glob("*/seed=*/timing.jsonl")):
+        speeds = [speed for file in files for speed in _speeds(file)]
+        if len(speeds) >= SECONDS_KNOWN:
+            return median(speeds)
+    return None
+
+
+def _speeds(file: Path) -> list[float]:
+    rows = [json.loads(line) for line in file.read_text().splitlines() if line.endswith("}")]
+    return [
+        after["seconds"] / (after["generator_updates"] - before["generator_updates"])
+        for before, after in pairwise(rows)
+        if after["generator_updates"] > before["generator_updates"]
+    ]
+
+
+def run_bytes(cell: Cell) -> int:
+    """Disk of one run: two checkpoints while it trains (weights and the optimizer's state) and the best weights."""
+    module = check_fit(cell)
+    weights = sum(p.nbytes for p in module.parameters())
+    states = {"SGD": 1, "Adam": 2, "RMSprop": 1}[cell.config["optimizer"]["_target_"].rpartition(".")[2]]
+    return weights * (2 * (1 + states) + 1) + 1_000_000
+
+
+def duration(seconds: float) -> str:
+    """ "42 s", "7 min", "3.5 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def describe(record: dict[str, Any], locked: bool) -> str:
+    """A run's status in one word: done, diverged, error, running, or cut off."""
+    status = record.get("status", "cut off")
+    return status if status != "running" or locked else "cut off"

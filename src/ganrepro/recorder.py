@@ -1,0 +1,141 @@
+"""What happens at the end of a tick: rows, evaluation, pictures, checkpoints, divergence, stopping."""
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from ganrepro.evaluation import Evaluated
+from ganrepro.pictures import grid, save_png
+
+from ganrepro.adversarial import AdversarialModule
+from ganrepro.loggers import log_picture, log_row
+from ganrepro.runs import RunFolder, write_atomically
+
+SHOWN = 64  # samples in a picture, always from the same latents
+CONSTANT = 1e-4  # of the value range: below this spread over samples at every pixel, G ignores its latent
+
+
+class Recorder(L.Callback):
+    """Writes the run folder while training.
+
+    evaluate: called without arguments at multiples of `evaluate_every` updates; must draw from streams of its own.
+    state: a checkpoint to go on from, or None.
+    After training, `reason` is None or why the run diverged; `best` is the best evaluated row so far.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        evaluate: Callable[[], Evaluated],
+        monitor: str,
+        mode: str,
+        evaluate_every: int,
+        checkpoint_every: int,
+        state: dict[str, Any] | None,
+    ) -> None:
+        self.folder, self.evaluate, self.state = folder, evaluate, state
+        self.monitor, self.sign = monitor, 1 if mode == "max" else -1
+        self.evaluate_every, self.checkpoint_every = evaluate_every, checkpoint_every
+        self.reason: str | None = None
+        self.best: dict[str, Any] | None = None
+
+    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        assert isinstance(module, AdversarialModule)
+        if self.state is not None:
+            restore(module, self.state)
+            for row in self.folder.rows():
+                self.consider(row)
+        elif not self.folder.samples.exists():
+            save_png(self.folder.samples / "real.png", grid(module.data.train.pixels[:SHOWN], 8))
+            self.draw_samples(trainer, module)
+        self.begun = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        assert isinstance(module, AdversarialModule)
+        updates, row = module.generator_updates, module.tick_means()
+        trained = time.monotonic() - self.begun
+        self.reason = not_finite(row)
+        row = {"generator_updates": updates, "images_seen": module.images_seen, **row}
+        if updates % self.evaluate_every == 0 and not self.reason:
+            self.reason = self.draw_samples(trainer, module) or not_finite(dict(module.named_parameters()))
+            row |= {} if self.reason else self.evaluate().metrics
+        self.folder.append(self.folder.metrics, row)
+        log_row(trainer.loggers, row)
+        if self.consider(row):
+            weights = {"networks": network_states(module), "generator_updates": updates}
+            write_atomically(self.folder.best, lambda file: torch.save(weights, file))
+        last = updates >= module.updates
+        if not self.reason and (last or updates % self.checkpoint_every < module.tick):
+            self.folder.save_checkpoint(checkpoint(module, self.folder.metrics.stat().st_size), updates)
+        self.time(module, trained)
+        trainer.should_stop = last or self.reason is not None
+
+    def consider(self, row: dict[str, Any]) -> bool:
+        """Whether an evaluated row is the best so far; NaN never is."""
+        value = row.get(self.monitor, math.nan)
+        better = not math.isnan(value) and (
+            self.best is None or self.sign * value > self.sign * self.best[self.monitor]
+        )
+        if better:
+            self.best = row
+        return better
+
+    def draw_samples(self, trainer: L.Trainer, module: AdversarialModule) -> str | None:
+        """Saves and logs the picture of the present samples; says so if they are all the same."""
+        samples = module.sample(SHOWN)
+        path = self.folder.samples / f"updates={module.generator_updates:07d}.png"
+        save_png(path, grid(module.data.to_uint8(samples.nan_to_num()), 8))
+        log_picture(trainer.loggers, path, module.generator_updates)
+        low, high = module.data.value_range
+        constant = bool(samples.std(0).max() < CONSTANT * (high - low))
+        return "constant output" if constant and module.generator_updates else None
+
+    def time(self, module: AdversarialModule, trained: float) -> None:
+        """One row of timing.jsonl: seconds of this tick with and without what was done at its end."""
+        now = time.monotonic()
+        images = module.images_seen - getattr(self, "images", 0 if self.state is None else self.state["images_seen"])
+        row = {
+            "generator_updates": module.generator_updates,
+            "seconds": round(now - self.begun, 4),
+            "train_seconds": round(trained, 4),
+            "images_per_second": round(images / trained, 1),
+        }
+        self.folder.append(self.folder.timing, row)
+        self.begun, self.images = now, module.images_seen
+
+
+def not_finite(values: dict[str, Any]) -> str | None:
+    """The names of numbers or tensors that hold a NaN or an infinity, as a reason, or None."""
+    bad = [name for name, value in values.items() if not np.all(np.isfinite(torch.as_tensor(value).detach().cpu()))]
+    return f"not finite: {', '.join(bad[:3])}" if bad else None
+
+
+def network_states(module: AdversarialModule) -> dict[str, dict[str, torch.Tensor]]:
+    return {name: network.state_dict() for name, network in module.networks.items()}
+
+
+def checkpoint(module: AdversarialModule, metrics_bytes: int) -> dict[str, Any]:
+    """All that training goes on from: networks, optimizers, clock, streams, and where metrics.jsonl stood."""
+    return {
+        "networks": network_states(module),
+        "optimizers": [optimizer.state_dict() for optimizer in module.raw_optimizers],
+        "streams": {name: generator.get_state() for name, generator in module.streams.items()},
+        "generator_updates": module.generator_updates,
+        "images_seen": module.images_seen,
+        "metrics_bytes": metrics_bytes,
+    }
+
+
+def restore(module: AdversarialModule, state: dict[str, Any]) -> None:
+    """The inverse of `checkpoint`."""
+    for name, network in module.networks.items():
+        network.load_state_dict(state["networks"][name])
+    for optimizer, saved in zip(module.raw_optimizers, state["optimizers"], strict=True):
+        optimizer.load_state_dict(saved)
+    for name, generator in module.streams.items():
+        generator.set_state(state["streams"][name])
+    module.generator_updates, module.images_seen = state["generator_updates"], state["images_seen"]

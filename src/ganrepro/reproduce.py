@@ -1,0 +1,34 @@
+"""`make reproduce-all`: every study at one scale, a process each, then the report."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def main() -> int:
+    """Trains what is missing of each study; goes on after a failure; returns 1 if there was one."""
+    names = sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml"))
+    parser = argparse.ArgumentParser(prog="python -m ganrepro.reproduce", description=main.__doc__)
+    parser.add_argument("--scale", default="laptop", choices=("laptop", "workstation", "paper"))
+    parser.add_argument("--runs", default="runs")
+    parser.add_argument("studies", nargs="*", metavar="study", help=f"of {', '.join(names)}; all when none is named")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.studies) - set(names):
+        parser.error(f"unknown study {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    failed = []
+    for study in arguments.studies or names:
+        print(f"== {study} at scale {arguments.scale}", flush=True)
+        words = ["-m", f"experiment={study}", f"scale={arguments.scale}", f"runs={arguments.runs}"]
+        if subprocess.run([sys.executable, ROOT / "run.py", *words]).returncode:
+            failed.append(study)
+    report = subprocess.run([sys.executable, "-m", "ganrepro.report", "--runs", arguments.runs])
+    if failed:
+        print(f"not carried out in full: {', '.join(failed)}", file=sys.stderr)
+    return int(bool(failed or report.returncode))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""The run folder: its lock, its record, its checkpoints. One seed of a cell is one folder; nothing else is state."""
+
+import json
+import os
+import pickle
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from filelock import FileLock, Timeout
+
+from ganrepro.errors import UserError
+
+FINISHED = ("done", "diverged")  # both are results; neither is tried again
+
+
+class Busy(UserError):
+    """Another process is training this folder."""
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
+    """`write(file)` into a neighbour that replaces `path` only once all of it is on disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Atomically, sorted, indented."""
+    text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+    write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The dictionary in a checkpoint, tensors on the CPU. Loads tensors and plain containers only.
+
+    Raises UserError when the file is truncated or damaged: torch does not check the archive's CRCs, so we do.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise UserError(f"{path} is damaged (at {damaged}).")
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, zipfile.BadZipFile, RuntimeError, EOFError, pickle.UnpicklingError, KeyError) as error:
+        raise UserError(f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0]}") from None
+
+
+class RunFolder:
+    """runs/<study>/<scale>/<cell>/seed=<n>/ and the files in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.metrics, self.timing = path / "metrics.jsonl", path / "timing.jsonl"
+        self.samples, self.artifacts = path / "samples", path / "artifacts"
+        self.checkpoints, self.best = path / "checkpoints", path / "checkpoints" / "best.pt"
+        self.done = path / "DONE"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the folder's lock; the kernel drops it when the process dies. Raises Busy, or UserError."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / ".lock", blocking=False)
+            lock.acquire()
+        except Timeout:
+            raise Busy(f"{self.path} is being trained by another process.") from None
+        except OSError as error:
+            raise UserError(f"cannot write to {self.path}: {error.strerror}") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def is_locked(self) -> bool:
+        """Whether some process is training here now."""
+        if not (self.path / ".lock").exists():
+            return False
+        try:
+            with FileLock(self.path / ".lock", blocking=False):
+                return False
+        except Timeout:
+            return True
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """result.json, or {} before there is one."""
+        try:
+            return json.loads((self.path / "result.json").read_text())
+        except (OSError, ValueError):
+            return {}
+
+    def write_record(self, record: dict[str, Any]) -> None:
+        write_json(self.path / "result.json", record)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """metrics.jsonl; a last line cut off by a kill is left out."""
+        if not self.metrics.exists():
+            return []
+        text = self.metrics.read_text()
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+    def append(self, file: Path, row: dict[str, Any]) -> None:
+        with file.open("a") as stream:
+            stream.write(json.dumps(row) + "\n")
+
+    # Checkpoints: updates=<n>.ckpt, two of them, each a plain dictionary. ---------------------------------------
+
+    def all_checkpoints(self) -> list[Path]:
+        """Newest first."""
+        return sorted(self.checkpoints.glob("updates=*.ckpt"), reverse=True)
+
+    def save_checkpoint(self, state: dict[str, Any], updates: int) -> None:
+        """Writes atomically, then drops all but the two newest."""
+        write_atomically(self.checkpoints / f"updates={updates:09d}.ckpt", lambda file: torch.save(state, file))
+        for old in self.all_checkpoints()[2:]:
+            old.unlink()
+
+    def newest_checkpoint(self) -> dict[str, Any] | None:
+        """The newest that can be read; says so in one line for each that cannot."""
+        for path in self.all_checkpoints():
+            try:
+                return read_checkpoint(path)
+            except UserError as error:
+                print(f"{error} Falling back to the one before.", flush=True)
+                path.unlink()
+        return None
+
+    def rewind(self, metrics_bytes: int) -> None:
+        """Cuts metrics.jsonl back to the length it had at a checkpoint, and drops what came after it."""
+        size = self.metrics.stat().st_size if self.metrics.exists() else 0
+        if size < metrics_bytes:
+            raise UserError(f"{self.metrics} is shorter than its checkpoint says; delete {self.path} to train anew.")
+        if size:
+            os.truncate(self.metrics, metrics_bytes)

@@ -1,0 +1,201 @@
+"""Every configuration key: its type, its range, what it does. Read by the checks, by --help and by the tests.
+
+Imports nothing heavy: `run.py --help` comes through here.
+"""
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ganrepro.errors import UserError
+
+RULES = ("simultaneous", "d_then_g", "alternate_batches")  # ganrepro/rules.py
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key. `kind` is int, float, bool, str, or list[...] of one; `low` and `high` are inclusive, `above` is not."""
+
+    kind: Any
+    help: str
+    low: float = -math.inf
+    above: float = -math.inf
+    high: float = math.inf
+    choices: tuple[str, ...] = ()
+    optional: bool = False
+    count: bool = False  # a list, or a whole number that says how long it is
+
+    def problem(self, value: Any) -> str | None:
+        """What is wrong with a value, in a few words, or None."""
+        if value is None:
+            return None if self.optional else f"needs {self.expected}"
+        if getattr(self.kind, "__origin__", None) is list:
+            if self.count and isinstance(value, int) and not isinstance(value, bool) and value > 0:
+                return None
+            if not isinstance(value, list):
+                return f"needs {self.expected}"
+            item = Key(self.kind.__args__[0], "", self.low, self.above, self.high)
+            return next((problem for each in value if (problem := item.problem(each))), None)
+        right = isinstance(value, (int, float) if self.kind is float else self.kind)
+        if not right or (isinstance(value, bool) and self.kind is not bool):
+            return f"needs {self.expected}"
+        if self.choices and value not in self.choices:
+            near = difflib.get_close_matches(str(value), self.choices, 1)
+            return f"needs {self.expected}" + (f" (did you mean {near[0]}?)" if near else "")
+        if self.kind in (int, float) and not (self.low <= value <= self.high and value > self.above):
+            return f"needs {self.expected}"
+        return None
+
+    @property
+    def expected(self) -> str:
+        """The type and range in words, e.g. "a whole number, at least 1"."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        kind = getattr(self.kind, "__origin__", None)
+        names = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
+        text = "a count or " * self.count
+        text += f"a list, each {names[self.kind.__args__[0]]}" if kind is list else names[self.kind]
+        if self.above > -math.inf:
+            text += f", above {self.above:g}"
+        if self.low > -math.inf:
+            text += f", at least {self.low:g}"
+        if self.high < math.inf:
+            text += f", at most {self.high:g}"
+        return text + (", or null" if self.optional else "")
+
+
+def count(text: str, optional: bool = False) -> Key:
+    return Key(int, text, low=1, optional=optional)
+
+
+def probability(text: str) -> Key:
+    return Key(float, text, above=0, high=1)
+
+
+# The keys of every study. Which of them are part of a run's address is said in cells.py.
+TOP: dict[str, Key] = {
+    "study": Key(str, "the study's name; set by experiment=", optional=True),
+    "paper": Key(str, "the paper it belongs to; set by experiment=", optional=True),
+    "about": Key(str, "one line on the study; set by experiment=", optional=True),
+    "scale": Key(str, "how much of the paper the hardware carries", choices=("laptop", "workstation", "paper")),
+    "variant": Key(str, "whose settings, where text and code differ", choices=("authors_code", "as_printed")),
+    "seeds": Key(list[int], "a count, seeds=3, or a list, seeds=[4,7]: one run each", low=0, count=True),
+    "updates": count("generator updates; a finished run is made longer by raising it"),
+    "batch_size": count("images in each real and each generated batch"),
+    "update": Key(str, "order of the steps in a round", choices=RULES),
+    "k": count("discriminator updates per generator update"),
+    "z": Key(str, "whether G's step draws new latents or takes D's", choices=("fresh", "shared")),
+    "weight.generator": Key(float, "factor on G's loss", above=0),
+    "weight.discriminator": Key(float, "factor on D's loss; the 2014 authors' code has 0.5", above=0),
+    "tick": count("updates between two rows of metrics.jsonl"),
+    "evaluate_every": count("updates between two evaluations; a multiple of tick"),
+    "checkpoint_every": count("updates between two checkpoints; a multiple of tick"),
+    "threads": count("CPU threads of a run; more threads give other last bits, so it is part of the address"),
+    "workers": count("cells of a sweep trained at once; null: one a core, or one a GPU", optional=True),
+    "runs": Key(str, "folder of all runs"),
+    "rerun": Key(
+        str,
+        "missing trains what is not there; stale also what older sources made",
+        choices=("missing", "stale"),
+    ),
+    "resume": Key(str, "a run folder, or a checkpoint in one, to go on from", optional=True),
+    "keep": Key(str, "after a run: full keeps what is needed to make it longer", choices=("full", "weights")),
+    "plan": Key(bool, "print jobs, time and disk, and start nothing"),
+    "debug": Key(bool, "show tracebacks"),
+    "budget": Key(float, "minutes the study takes at this scale on two cores, all seeds", above=0, optional=True),
+}
+
+OPTIONS: dict[str, Key] = {
+    "trainer.accelerator": Key(
+        str, "where it runs; auto is CUDA if present, else CPU", choices=("auto", "cpu", "cuda", "mps")
+    ),
+    "trainer.precision": Key(str, "arithmetic", choices=("32-true", "64-true", "bf16-mixed")),
+    "logger.project": Key(str, "W&B project"),
+    "logger.offline": Key(bool, "W&B writes to disk only; `wandb sync` sends it later"),
+    "data.root": Key(str, "the folder that holds the data sets; default data/ or GANREPRO_DATA"),
+    "data.download": Key(bool, "fetch what is absent"),
+    "data.folder": Key(str, "the pictures: a path under data.root, or an absolute one"),
+    "data.validation": count("how many of the last training images are held out"),
+    "data.size": count("height and width of the images after resizing"),
+    "data.channels": Key(int, "3 for RGB, 1 for grey", low=1, high=3),
+    "data.value_range": Key(list[float], "what the networks see: [0,1] or [-1,1]", low=-1, high=1),
+    "data.stand_in_for": Key(str, "the data set this one replaces, named wherever results are shown", optional=True),
+    "optimizer.lr": Key(float, "learning rate", above=0),
+    "optimizer.momentum": Key(float, "momentum", low=0, high=1),
+    "optimizer.betas": Key(list[float], "Adam's decay rates", low=0, high=1),
+    "optimizer.eps": Key(float, "Adam's epsilon", above=0),
+    "optimizer.fused": Key(bool, "one kernel for the whole step; the same to rounding"),
+    "optimizer.schedules.lr.factor": Key(float, "the learning rate is divided by this at every update", low=1),
+    "optimizer.schedules.lr.floor": Key(float, "but does not fall below this", above=0),
+    "optimizer.schedules.momentum.end": Key(float, "momentum rises linearly to this", low=0, high=1),
+    "optimizer.schedules.momentum.last_epoch": Key(int, "in this epoch", low=2),
+    "latent.z.dim": count("coordinates of z"),
+    "latent.z.half_width": Key(float, "z is uniform between plus and minus this", above=0),
+    "latent.z.std": Key(float, "standard deviation of z", above=0),
+    "network.generator.hidden": Key(list[int], "widths of G's hidden layers", low=1),
+    "network.generator.init_range": Key(float, "G's weights start uniform between plus and minus this", above=0),
+    "network.generator.output_bias": Key(str, "where G's outputs start", choices=("pixel_means", "zero")),
+    "network.discriminator.units": Key(list[int], "maxout units of each of D's hidden layers", low=1),
+    "network.discriminator.pieces": count("linear pieces of a maxout unit"),
+    "network.discriminator.init_range": Key(float, "D's weights start uniform between plus and minus this", above=0),
+    "network.discriminator.keep_input": probability("share of D's inputs that dropout keeps"),
+    "network.discriminator.keep_hidden": probability("share of D's hidden units that dropout keeps"),
+}
+
+
+def key_of(name: str) -> Key | None:
+    """The schema's entry for a dotted key; a `_target_` is a word everywhere."""
+    if name.endswith("_target_"):
+        return Key(str, "the class this option builds")
+    return TOP.get(name) or OPTIONS.get(name)
+
+
+def known(name: str) -> bool:
+    """Whether a dotted name is a key, or holds keys ("weight" holds "weight.generator")."""
+    return key_of(name) is not None or any(key.startswith(f"{name}.") for key in (*TOP, *OPTIONS))
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested dictionaries as dotted keys; lists are leaves, and so are empty dictionaries' absences."""
+    leaves: dict[str, Any] = {}
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            leaves |= flatten(value, f"{prefix}{name}.")
+        else:
+            leaves[prefix + name] = value
+    return leaves
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """ " Did you mean ...?" with up to three names, or nothing."""
+    names = list(names)
+    close = difflib.get_close_matches(name, names, 3, 0.5)
+    last = name.rpartition(".")[2]
+    close += [other for other in names if other.rpartition(".")[2] == last and other not in close]
+    return f" Did you mean {', '.join(close[:3])}?" if close else ""
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Raises UserError at the first key that is unknown, of a wrong type, or out of range."""
+    for name, value in flatten(config).items():
+        key = key_of(name)
+        if key is None:
+            raise UserError(f"Unknown key {name!r}.{nearest(name, [*TOP, *OPTIONS])}")
+        if problem := key.problem(value):
+            raise UserError(f"{name}={shown(value)}: {problem}. ({name}: {key.help})")
+    if config["update"] == "simultaneous" and config["k"] != 1:
+        raise UserError(f"k={config['k']} does not go with update=simultaneous: both step once. Use update=d_then_g.")
+    for name in ("evaluate_every", "checkpoint_every"):
+        if config[name] % config["tick"]:
+            raise UserError(f"{name}={config[name]}: needs a multiple of tick={config['tick']}.")
+
+
+def shown(value: Any) -> str:
+    """A value as one types it on the command line."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list):
+        return "[" + ",".join(map(shown, value)) + "]"
+    return str(value)

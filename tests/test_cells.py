@@ -1,0 +1,143 @@
+"""Composition: every study, scale and variant; what departs from a study; what is refused before Hydra says it."""
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from ganrepro import schema
+from ganrepro.cells import NOT_IDENTITY, cells_of
+from ganrepro.errors import UserError
+from ganrepro.provenance import address_hash
+
+CONF = Path(__file__).parents[1] / "conf"
+STUDIES = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
+VARIANTS = [
+    (study, variant)
+    for study in STUDIES
+    for variant in ["authors_code", *sorted(path.stem for path in (CONF / "variant_of" / study).glob("*.yaml"))]
+]
+
+
+@pytest.mark.usefixtures("conf")
+@pytest.mark.parametrize(
+    ("study", "variant", "scale"),
+    [(study, variant, scale) for (study, variant), scale in product(VARIANTS, ("laptop", "workstation", "paper"))],
+)
+def test_every_study_composes_and_departs_from_nothing(study: str, variant: str, scale: str) -> None:
+    words = [f"experiment={study}", f"variant={variant}", f"scale={scale}"]
+    for cell in cells_of(words, sweep=True):
+        assert cell.config["study"] == study
+        assert cell.departures == {}
+        assert cell.label == scale
+        assert cell.config["about"]
+        assert scale == "paper" or cell.config["budget"], "every scale that overrides something says its budget"
+
+
+def test_scale_files_set_values_only() -> None:
+    """A group in one fails in Hydra, and values under data: or optimizer: would beat the command line's choice."""
+    for path in (CONF / "scale_of").rglob("*.yaml"):
+        keys = [line.split(":")[0] for line in path.read_text().splitlines() if line[:1].isalpha()]
+        assert not {"defaults", "data", "optimizer", "loss", "latent", "network"} & set(keys), path
+
+
+@pytest.mark.usefixtures("conf")
+class TestDepartures:
+    def one(self, *words: str) -> tuple[str, str, dict[str, str]]:
+        [cell] = cells_of(["experiment=gan_mnist", *words], sweep=False)
+        return cell.label, cell.name, cell.departures
+
+    def test_a_default_typed_is_none(self) -> None:
+        assert self.one("loss=gan", "batch_size=100", "data=digits") == ("laptop", "default", {})
+
+    def test_where_and_how_long_are_not_in_the_name(self) -> None:
+        assert self.one("updates=9", "seeds=5", "logger=wandb", "runs=/tmp/x") == (
+            "laptop (updates=9)", "default", {"updates": "9"},
+        )  # fmt: skip
+
+    def test_options_before_values(self) -> None:
+        label, name, departures = self.one("optimizer=adam", "optimizer.lr=0.01", "batch_size=7")
+        assert departures == {"optimizer": "adam", "batch_size": "7", "optimizer.lr": "0.01"}
+        assert label == "laptop (optimizer=adam, batch_size=7, optimizer.lr=0.01)"
+        assert name == "optimizer=adam,batch_size=7,optimizer.lr=0.01"
+
+    def test_variant_is_no_departure_but_in_the_name(self) -> None:
+        assert self.one("variant=as_printed") == ("laptop", "as_printed", {})
+
+    def test_as_printed_is_algorithm_1(self) -> None:
+        [cell] = cells_of(["experiment=gan_mnist", "variant=as_printed"], sweep=False)
+        assert (cell.config["update"], cell.config["z"]) == ("d_then_g", "fresh")
+        assert cell.config["weight"] == {"generator": 1.0, "discriminator": 1.0}
+        assert cell.config["loss"]["_target_"].endswith("Saturating")
+
+
+@pytest.mark.usefixtures("conf")
+def test_the_address_ignores_what_changes_nothing_and_nothing_else() -> None:
+    def address(*words: str) -> str:
+        [cell] = cells_of(["experiment=gan_mnist", *words], sweep=False)
+        return address_hash(cell.identity())
+
+    same = ["updates=9", "seeds=7", "runs=x", "logger=wandb", "keep=weights", "debug=true", "workers=3", "budget=1"]
+    assert {address(word) for word in same} == {address()}
+    other = ["batch_size=9", "loss=gan_saturating", "threads=2", "latent.z.dim=9", "evaluation.samples=9", "tick=25"]
+    assert len({address(), *(address(word) for word in other)}) == len(other) + 1
+    assert all(name in {key.split(".")[0] for key in (*schema.TOP, *schema.OPTIONS)} | {"logger"} or "." in name
+               for name in NOT_IDENTITY)  # fmt: skip
+
+
+@pytest.mark.usefixtures("conf")
+def test_a_sweep_has_its_cells_in_order() -> None:
+    cells = cells_of(["experiment=gan_mnist", "loss=gan,gan_saturating", "k=1", "optimizer=sgd,adam"], sweep=True)
+    assert [cell.typed for cell in cells] == [
+        {"loss": loss, "optimizer": optimizer} for loss in ("gan", "gan_saturating") for optimizer in ("sgd", "adam")
+    ]
+
+
+REFUSED = {
+    "experiment=gan_minst": "Unknown study experiment=gan_minst. Did you mean gan_mnist?",
+    "los=gan": "Unknown key 'los'. Did you mean loss?",
+    "loss=gin": "Unknown option loss=gin. Did you mean gan?",
+    "optimizer.learning_rate=1": "Unknown key 'optimizer.learning_rate'.",
+    "+momentum=0.1": "Unknown key 'momentum'. Did you mean optimizer.momentum",
+    "batch_size=0": "batch_size=0: needs a whole number, at least 1.",
+    "batch_size=many": "batch_size=many: needs a whole number, at least 1.",
+    "k=0": "k=0: needs a whole number, at least 1.",
+    "k=2": "k=2 does not go with update=simultaneous",
+    "optimizer.lr=-1": "optimizer.lr=-1: needs a number, above 0.",
+    "network.discriminator.keep_input=1.5": "needs a number, above 0, at most 1.",
+    "tick=30": "evaluate_every=250: needs a multiple of tick=30.",
+    "update=simultanous": "did you mean simultaneous?",
+    "loss=gan,gan_saturating": "names several values: add -m",
+    "seeds=0": "seeds=0: needs a count or a list",
+    "data=image_folder": "data.folder",
+    "optimizer.betas=[0.5,0.9]": "optimizer.betas is not a key of the options chosen here",
+    "bad": "Cannot read the command line",
+}
+
+
+@pytest.mark.usefixtures("conf")
+@pytest.mark.parametrize("word", REFUSED)
+def test_refusals_are_plain(word: str) -> None:
+    with pytest.raises(UserError) as error:
+        cells_of(["experiment=gan_mnist"] * (not word.startswith("experiment")) + [word], sweep=False)
+    assert REFUSED[word] in str(error.value)
+    assert len(str(error.value).splitlines()) <= 3
+
+
+@pytest.mark.usefixtures("conf")
+@pytest.mark.parametrize("word", ["experiment=gan_mnist,gan_mnist", "scale=laptop,paper", "seeds=1,2"])
+def test_axes_that_cannot_be_swept(word: str) -> None:
+    with pytest.raises(UserError, match="cannot be swept"):
+        cells_of(["experiment=gan_mnist"] * (not word.startswith("experiment")) + [word], sweep=True)
+
+
+@pytest.mark.usefixtures("conf")
+def test_a_variant_the_study_does_not_have(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="Unknown option variant=as_print"):
+        cells_of(["experiment=gan_mnist", "variant=as_print"], sweep=False)
+
+
+@pytest.mark.usefixtures("conf")
+def test_no_study() -> None:
+    with pytest.raises(UserError, match="No study chosen"):
+        cells_of(["updates=3"], sweep=False)
