@@ -9,7 +9,6 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from ganrepro.metrics.parzen import ParzenLogLikelihood
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -17,6 +16,7 @@ from torchvision import transforms
 
 from benchmarks.paired import Ratio, in_turn, seconds
 from benchmarks.steps import RING, random_data, step_ratio
+from ganrepro.metrics.parzen import ParzenLogLikelihood
 
 ROOT = Path(__file__).parents[1]
 

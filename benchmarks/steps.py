@@ -8,13 +8,13 @@ from typing import Any
 
 import lightning as L
 import torch
-from ganrepro.evaluation import Evaluated
 from torch.nn.functional import softplus
 
 from benchmarks.paired import Ratio, ratio
 from ganrepro.adversarial import AdversarialModule
 from ganrepro.cells import cell_of, hydra_at
 from ganrepro.data.images import ImageData, Images
+from ganrepro.evaluation import Evaluated
 from ganrepro.loggers import About, csv
 from ganrepro.recorder import Recorder
 from ganrepro.runs import RunFolder

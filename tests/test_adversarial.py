@@ -185,7 +185,8 @@ def test_gradients_reach_every_parameter_and_only_their_player(narrow: Narrow, u
 
             pl_module.update_players = watched  # type: ignore[method-assign]
 
-    cell = narrow("updates=2", "tick=2", f"update={update}", "network.discriminator.keep_hidden=1.0")
+    wide = ("network.discriminator.keep_hidden=1.0", "network.discriminator.init_range=0.5")
+    cell = narrow("updates=2", "tick=2", f"update={update}", *wide)
     module = fit(module_for(cell), precision, Watching())
     phases = {"discriminator+generator"} if update == "simultaneous" else {"discriminator", "generator"}
     assert set(seen) == phases

@@ -105,7 +105,7 @@ REFUSED = {
     "k=2": "k=2 does not go with update=simultaneous",
     "optimizer.lr=-1": "optimizer.lr=-1: needs a number, above 0.",
     "network.discriminator.keep_input=1.5": "needs a number, above 0, at most 1.",
-    "tick=30": "evaluate_every=250: needs a multiple of tick=30.",
+    "tick=30": "evaluate_every=500: needs a multiple of tick=30.",
     "update=simultanous": "did you mean simultaneous?",
     "loss=gan,gan_saturating": "names several values: add -m",
     "seeds=0": "seeds=0: needs a count or a list",

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,11 @@ class Cell:
         items = [f"{key}={value}" for key, value in (self.coordinates | kept).items()]
         if self.config["variant"] != "authors_code":
             items.insert(0, self.config["variant"])
-        return re.sub(r"[^\w.=,+\[\]-]+", "_", ",".join(items))[:100] or "default"
+        short = [
+            item for item, length in zip(items, accumulate(len(item) + 1 for item in items), strict=True) if length < 90
+        ]
+        short += [f"and_{len(items) - len(short)}_more"] * (len(short) < len(items))
+        return re.sub(r"[^\w.=,+\[\]-]+", "_", ",".join(short)) or "default"
 
     @property
     def seeds(self) -> list[int]:

@@ -109,10 +109,10 @@ def named(task: Any) -> Any:
 
 def job(conf: str, config: Any) -> None:
     """One cell, in this process or in a worker of the launcher."""
-    from ganrepro.report.claims import claims_for
     from hydra.core.hydra_config import HydraConfig
 
     from ganrepro.cells import cells_of
+    from ganrepro.report.claims import claims_for
     from ganrepro.train import folder_of, train_cell
 
     [cell] = cells_of(list(HydraConfig.get().overrides.task), sweep=False)
@@ -164,7 +164,7 @@ def summarise(conf: Path, cells: list["Cell"], folders: list[Path]) -> int:
 
     config = cells[0].config
     out = Path(config["runs"]) / config["study"] / config["scale"] / "report"
-    print(sweep_table([(cell.typed, folder) for cell, folder in zip(cells, folders, strict=True)], out))
+    print(sweep_table([(cell.typed, folder) for cell, folder in zip(cells, folders, strict=True)], out / "sweep"))
     page = write_study(Path(config["runs"]), config["study"], config["scale"], out, conf / "claims")
     print(f"Report: {page}")
     runs = [

@@ -34,4 +34,4 @@ def load(folder: str | Path, which: str = "final") -> AdversarialModule:
     for name, network in module.networks.items():
         network.load_state_dict(saved["networks"][name])
     module.generator_updates = saved["generator_updates"]
-    return module.eval()  # type: ignore[return-value]
+    return module.eval()

@@ -4,8 +4,14 @@ Outputs are logits, shape [n]: D's probability is sigmoid(logit). softplus(x) = 
 -log sigmoid(x) = softplus(-x) stays exact where the sigmoid itself saturates.
 """
 
+import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn import functional
+
+
+def softplus(x: Tensor) -> Tensor:
+    """In float32 at least: logits of a bf16 network keep 8 bits, and their mean would too."""
+    return functional.softplus(x.to(torch.promote_types(x.dtype, torch.float32)))
 
 
 class NonSaturating:

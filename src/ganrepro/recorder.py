@@ -6,13 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import lightning as L
-import numpy as np
 import torch
-from ganrepro.evaluation import Evaluated
-from ganrepro.pictures import grid, save_png
 
 from ganrepro.adversarial import AdversarialModule
+from ganrepro.evaluation import Evaluated
 from ganrepro.loggers import log_picture, log_row
+from ganrepro.pictures import grid, save_png
 from ganrepro.runs import RunFolder, write_atomically
 
 SHOWN = 64  # samples in a picture, always from the same latents
@@ -52,6 +51,7 @@ class Recorder(L.Callback):
         elif not self.folder.samples.exists():
             save_png(self.folder.samples / "real.png", grid(module.data.train.pixels[:SHOWN], 8))
             self.draw_samples(trainer, module)
+        trainer.should_stop = module.generator_updates >= module.updates  # cut off between the last row and DONE
         self.begun = time.monotonic()
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
@@ -110,7 +110,7 @@ class Recorder(L.Callback):
 
 def not_finite(values: dict[str, Any]) -> str | None:
     """The names of numbers or tensors that hold a NaN or an infinity, as a reason, or None."""
-    bad = [name for name, value in values.items() if not np.all(np.isfinite(torch.as_tensor(value).detach().cpu()))]
+    bad = [name for name, value in values.items() if not torch.as_tensor(value).isfinite().all()]
     return f"not finite: {', '.join(bad[:3])}" if bad else None
 
 

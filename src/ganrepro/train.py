@@ -8,14 +8,13 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import numpy as np
 import torch
-from ganrepro.evaluation import Evaluated
 from omegaconf import OmegaConf
 
 from ganrepro import loggers
@@ -24,6 +23,7 @@ from ganrepro.build import build, locate
 from ganrepro.cells import Cell
 from ganrepro.data.images import ImageData
 from ganrepro.errors import UserError
+from ganrepro.evaluation import Evaluated
 from ganrepro.latents import Latent
 from ganrepro.networks.layers import initialised
 from ganrepro.provenance import address_hash, hardware, provenance, source_digest
@@ -77,7 +77,7 @@ def module_of(
         "discriminator": {"shape": shape},
     }
     networks = {
-        name: initialised(lambda node=node, name=name: build(node, **given[name]), seed, name)
+        name: initialised(partial(build, node, **given[name]), seed, name)
         for name, node in config["network"].items()
     }
     optimizer = {key: value for key, value in config["optimizer"].items() if key != "schedules"}
@@ -97,8 +97,9 @@ def check_fit(cell: Cell) -> AdversarialModule:
     """Builds the cell as it will be trained and passes two images through; UserError where pieces do not fit."""
     data = data_of(cell)
     module = module_of(cell.config, data.shape, 0, data.pixel_mean())
-    generator, discriminator = module.players["generator"], module.critics["discriminator"]
-    if tuple(generator.value_range) != data.value_range:
+    generator: Any = module.players["generator"]
+    discriminator: Any = module.critics["discriminator"]
+    if generator.value_range != data.value_range:
         raise UserError(
             f"The generator's images lie in {generator.value_range}, the data's in {data.value_range}: "
             f"set data.value_range={list(generator.value_range)}"
@@ -269,7 +270,7 @@ def finish(
         evaluated = evaluate(True)
         final = {"generator_updates": module.generator_updates, **evaluated.metrics}
         for name, arrays in evaluated.arrays.items():
-            write_atomically(run.artifacts / f"{name}.npz", lambda file, a=arrays: np.savez_compressed(file, **a))
+            write_arrays(run.artifacts / f"{name}.npz", arrays)
         recorder.consider(final)
     timing = [json.loads(line) for line in run.timing.read_text().splitlines()]
     return {
@@ -291,6 +292,11 @@ def finish(
         },
         "hardware": hardware(module.device.type),
     }
+
+
+def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Atomically, as .npz."""
+    write_atomically(path, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
 
 
 def sampling_speed(module: AdversarialModule, n: int = 1000) -> float:

@@ -1,0 +1,1 @@
+"""Scores of generated images as torchmetrics classes."""

@@ -1,0 +1,1 @@
+"""Looks into a trained GAN: functions from images or latents to arrays."""

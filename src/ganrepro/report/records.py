@@ -1,0 +1,180 @@
+"""Run folders as they lie on disk, whole or not: what every table, picture and verdict is made from."""
+
+import json
+import math
+import zipfile
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FINISHED = ("done", "diverged")  # both are results
+STATUSES = (*FINISHED, "error", "running")
+DEFAULT_VARIANT = "authors_code"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One seed of a cell. Whatever is missing from the folder is an empty value here, never an error."""
+
+    folder: Path  # <root>/<study>/<scale>/<cell>/seed=<n>
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """result.json, or {} where there is none or it cannot be read."""
+        try:
+            record = json.loads((self.folder / "result.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return record if isinstance(record, dict) else {}
+
+    @cached_property
+    def rows(self) -> list[dict[str, Any]]:
+        """metrics.jsonl, without a line that was cut off."""
+        try:
+            lines = (self.folder / "metrics.jsonl").read_text(errors="replace").splitlines()
+        except OSError:
+            return []
+        return [row for row in map(_parsed, lines) if isinstance(row, dict)]
+
+    @property
+    def seed(self) -> int:
+        return int(self.folder.name.removeprefix("seed="))
+
+    @property
+    def cell(self) -> str:
+        return self.folder.parent.name
+
+    @property
+    def scale(self) -> str:
+        return self.folder.parts[-3]
+
+    @property
+    def study(self) -> str:
+        return self.folder.parts[-4]
+
+    @property
+    def status(self) -> str:
+        """done, diverged, error or running; cut off counts as running."""
+        return str(self.record.get("status", "running"))
+
+    @property
+    def finished(self) -> bool:
+        return self.status in FINISHED
+
+    @property
+    def departures(self) -> dict[str, str]:
+        return {key: str(value) for key, value in (self.record.get("departures") or {}).items()}
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """What sets the run apart from its study's plain cell: variant, place in the grid, departures."""
+        variant = self.record.get("variant", DEFAULT_VARIANT)
+        grid = {key: str(value) for key, value in (self.record.get("coordinates") or {}).items()}
+        return ({} if variant == DEFAULT_VARIANT else {"variant": variant}) | grid | self.departures
+
+    def value(self, key: str, at: str = "final") -> float | None:
+        """A finite number, or None: an evaluation scalar `at` final or best, or a dotted path into the record."""
+        metrics = self.record.get("metrics") or {}
+        node: Any = (metrics.get(at) or {}).get(key)
+        if node is None and "." in key:
+            node = self.record
+            for part in key.split("."):
+                node = node.get(part) if isinstance(node, dict) else None
+        number = isinstance(node, int | float) and not isinstance(node, bool) and math.isfinite(node)
+        return float(node) if number else None
+
+    def arrays(self, name: str) -> dict[str, np.ndarray] | None:
+        """artifacts/<name>.npz, or None where it is missing or damaged."""
+        try:
+            with (
+                (self.folder / "artifacts" / f"{name}.npz").open("rb") as file,
+                np.load(file, allow_pickle=False) as archive,
+            ):
+                return {key: archive[key] for key in archive.files}
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+            return None
+
+    @property
+    def pictures(self) -> list[Path]:
+        """The sample grids, oldest first."""
+        return sorted((self.folder / "samples").glob("updates=*.png"))
+
+
+def _parsed(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def read_cell(folder: Path) -> list[Run]:
+    """The runs of one cell folder by seed; [] where there is no such folder."""
+    seeds = [path for path in folder.glob("seed=*") if path.name.removeprefix("seed=").isdecimal()]
+    return sorted(map(Run, seeds), key=lambda run: run.seed)
+
+
+def read_runs(root: Path, study: str | None = None, scale: str | None = None) -> list[Run]:
+    """All runs under `root`, of one study and scale where these are given, ordered by folder and seed."""
+    cells = sorted(
+        path
+        for path in root.glob(f"{study or '*'}/{scale or '*'}/*")
+        if path.is_dir() and not any(part.startswith(".") for part in path.parts[-3:])
+    )
+    return [run for cell in cells for run in read_cell(cell)]
+
+
+def counted(runs: Iterable[Run]) -> str:
+    """ "3 done, 1 diverged", or "none"."""
+    count = Counter(run.status for run in runs)
+    return ", ".join(f"{count[status]} {status}" for status in STATUSES if count[status]) or "none"
+
+
+def by_cell(runs: Iterable[Run]) -> dict[Path, list[Run]]:
+    """The runs of each cell folder, in the order they came."""
+    cells: dict[Path, list[Run]] = defaultdict(list)
+    for run in runs:
+        cells[run.folder.parent].append(run)
+    return dict(cells)
+
+
+def select(runs: Iterable[Run], choices: Mapping[str, Any]) -> tuple[list[Run], list[str]]:
+    """The runs of the one cell whose `choices` are exactly these, and notes on what a reader should know.
+
+    Several cells match when hardware, threads or data differ; the one with most finished seeds is taken, on a tie
+    the first by name. Runs are never pooled over cells.
+    """
+    wanted = {key: str(value) for key, value in choices.items()}
+    cells = by_cell(run for run in runs if run.record and run.choices == wanted)
+    if not cells:
+        return [], []
+    chosen = min(cells, key=lambda cell: (-sum(run.finished for run in cells[cell]), cell.name))
+    notes = []
+    if len(cells) > 1:
+        others = ", ".join(sorted(cell.name for cell in cells if cell != chosen))
+        notes.append(f"{chosen.name} was taken: it has the most finished seeds. Not used: {others}.")
+    return cells[chosen], notes + remarks(cells[chosen])
+
+
+def remarks(runs: Iterable[Run]) -> list[str]:
+    """Differences among runs that are averaged: sources, and how long they trained."""
+    finished = [run for run in runs if run.finished]
+    notes = []
+    for key, what in (("source_digest", "sources"), ("updates_wanted", "numbers of updates")):
+        seeds: dict[str, list[str]] = defaultdict(list)
+        for run in finished:
+            seeds[str(run.record.get(key))].append(str(run.seed))
+        if len(seeds) > 1:
+            parts = "; ".join(f"{value} (seed {', '.join(who)})" for value, who in seeds.items())
+            notes.append(f"{finished[0].cell}: runs of different {what} are mixed: {parts}.")
+    return notes
+
+
+def address(folder: Path) -> str:
+    """The folder without what lies above the runs' root: the same on every machine."""
+    keep = 5 if folder.name.startswith("seed=") else 4
+    return "/".join(folder.parts[-keep:])

@@ -1,0 +1,72 @@
+"""One table, four ways: Markdown, LaTeX, plain text; HTML is page.html's."""
+
+import io
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import rich.box
+import rich.table
+from rich.console import Console
+
+from ganrepro.report.records import address
+
+TEX = {"±": r"$\pm$", "σ": r"$\sigma$", "−": "$-$", "†": r"$\dagger$", "×": r"$\times$", "–": "--"}
+TEX |= {sign: "\\" + sign for sign in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"}
+TEX |= {"^": r"\textasciicircum{}", "<": "$<$", ">": "$>$"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text. `folders`: the run or cell folder each row's numbers come from, None where they are quoted."""
+
+    header: list[str]
+    rows: list[list[str]]
+    folders: list[Path | None] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def link(folder: Path, base: Path) -> str:
+    """A relative address of `folder` for a page that lies in `base`."""
+    return Path(os.path.relpath(folder, base)).as_posix()
+
+
+def to_markdown(table: Table, base: Path) -> str:
+    """`base`: the folder of the page, which the links to the run folders start from."""
+    header, rows = list(table.header), [list(row) for row in table.rows]
+    if table.folders:
+        header.append("folder")
+        for row, folder in zip(rows, table.folders, strict=True):
+            name = "" if folder is None else f"[{folder.name}](<{link(folder, base)}>)"
+            row.append(name)
+    lines = [header, ["---"] * len(header), *rows]
+    text = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+    return "\n".join([*text, "", *(f"- {note}" for note in table.notes)]).rstrip() + "\n"
+
+
+def to_latex(table: Table) -> str:
+    """A plain tabular; each row is followed by a comment with the folder of its numbers."""
+    folders = table.folders or [None] * len(table.rows)
+    lines = [rf"\begin{{tabular}}{{{'l' * len(table.header)}}}", r"\hline", _tex_row(table.header), r"\hline"]
+    for row, folder in zip(table.rows, folders, strict=True):
+        lines.append(_tex_row(row) + (f" % {address(folder)}" if folder else ""))
+    notes = [f"% {note}" for note in table.notes]
+    return "\n".join([*lines, r"\hline", r"\end{tabular}", *notes]) + "\n"
+
+
+def _tex_row(cells: list[str]) -> str:
+    return " & ".join("".join(TEX.get(sign, sign) for sign in cell) for cell in cells) + r" \\"
+
+
+def to_text(table: Table, width: int = 100) -> str:
+    """Aligned columns for a terminal, no line longer than `width`."""
+    grid = rich.table.Table(*table.header, box=rich.box.SIMPLE_HEAD, pad_edge=False)
+    for row in table.rows:
+        grid.add_row(*row)
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, color_system=None, markup=False, highlight=False)
+    console.print(grid)
+    for note in table.notes:
+        console.print(note)
+    return re.sub(r" +$", "", stream.getvalue(), flags=re.MULTILINE).strip("\n") + "\n"

@@ -1,0 +1,235 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ganrepro.errors import UserError
+from ganrepro.report.claims import (
+    above_each,
+    at_least,
+    at_most,
+    board,
+    claim_hash,
+    claims_for,
+    judge,
+    load_claims,
+    within,
+)
+from ganrepro.report.records import read_runs
+
+CLAIMS = {claim["id"]: claim for claim in load_claims(Path(__file__).parents[2] / "conf" / "claims")}
+REPORTED = {name for name, claim in CLAIMS.items() if claim["test"] == "report_only"}
+JUDGED = sorted(CLAIMS.keys() - REPORTED)
+
+# Scalars of three seeds under which each claim holds, and does not. Every judged claim of conf/claims is here.
+HOLDS = {
+    "gan.mnist_ll": [{"parzen/test": v} for v in (223.0, 225.0, 226.0)],
+    "gan.mnist_order": [{"parzen/test": v} for v in (220.0, 221.0, 222.0)],
+    "gan.not_copies": [{"copies": v, "recognised/random": 0.8} for v in (0.01, 0.012, 0.009)],
+    "gan.smooth": [{"recognised/lines": v, "recognised/random": 0.8} for v in (0.78, 0.79, 0.8)],
+    "gan.no_markov": [{"autocorrelation": v} for v in (0.001, -0.002, 0.0)],
+}
+FAILS = {
+    "gan.mnist_ll": [{"parzen/test": v} for v in (200.0, 201.0, 202.0)],
+    "gan.mnist_order": [{"parzen/test": v} for v in (200.0, 201.0, 202.0)],
+    "gan.not_copies": [{"copies": v, "recognised/random": 0.8} for v in (0.3, 0.31, 0.29)],
+    "gan.smooth": [{"recognised/lines": v, "recognised/random": 0.8} for v in (0.5, 0.51, 0.52)],
+    "gan.no_markov": [{"autocorrelation": v} for v in (0.3, 0.31, 0.32)],
+}
+
+
+@pytest.fixture
+def verdict(plant, root):
+    """`verdict(id, scalars by seed, statuses)`: plants the runs and judges them at the claim's first scale."""
+
+    def run(name, scalars, statuses=(), **record):
+        claim = CLAIMS[name]
+        for seed, metrics in enumerate(scalars):
+            status = statuses[seed] if seed < len(statuses) else "done"
+            plant(seed=seed, study=claim["study"], scale=claim["scales"][0], final=metrics, status=status, **record)
+        return judge(claim, read_runs(root), claim["scales"][0])
+
+    return run
+
+
+def test_every_claim_is_planted():
+    assert set(HOLDS) == set(FAILS) == set(JUDGED)
+
+
+@pytest.mark.parametrize("name", JUDGED)
+def test_holds(verdict, name):
+    found = verdict(name, HOLDS[name])
+    seeds = len(HOLDS[name])
+    assert (found.word, found.value.n, len(found.runs), found.changed) == ("reproduced", seeds, seeds, False)
+
+
+@pytest.mark.parametrize("name", JUDGED)
+def test_does_not_hold(verdict, name):
+    assert verdict(name, FAILS[name]).word == "not reproduced"
+
+
+@pytest.mark.parametrize("name", JUDGED)
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_too_few_seeds(verdict, name, seeds):
+    found = verdict(name, HOLDS[name][:seeds])
+    assert found.word == "inconclusive"
+    assert f"{seeds} of at least {CLAIMS[name]['seeds']} seeds; needs about" in found.reason
+
+
+@pytest.mark.parametrize("name", sorted(REPORTED))
+def test_report_only_claims_are_reported_and_not_judged(verdict, name):
+    assert verdict(name, [{}]).word == "reported"
+
+
+@pytest.mark.parametrize("name", sorted(CLAIMS))
+def test_without_finished_runs_it_is_not_run_with_what_to_type(verdict, name):
+    found = verdict(name, [{}], ["running"])
+    scale = CLAIMS[name]["scales"][0]
+    assert found.word == "not run"
+    assert f"python run.py experiment={CLAIMS[name]['study']} scale={scale}" in found.reason
+    assert found.value is None
+
+
+@pytest.mark.parametrize("name", ["gan.mnist_ll", "gan.mnist_order"])
+def test_embedded_digits_cannot_judge_mnist(plant, root, name):
+    for seed in range(3):
+        plant(seed=seed, final=HOLDS[name][seed])
+    found = judge(CLAIMS[name], read_runs(root), "laptop")
+    assert (found.word, found.reason) == ("not run", "needs MNIST: scale=workstation")
+
+
+def test_an_interval_around_the_figure_must_be_narrow(verdict):
+    found = verdict("gan.mnist_ll", [{"parzen/test": v} for v in (215.0, 225.0, 235.0)])
+    assert found.word == "inconclusive"
+    # s = 10; t(15) 10 / sqrt 16 = 5.33 is the first half width of at most 5.5, t(14) 10 / sqrt 15 = 5.54
+    assert "needs about 16 seeds" in found.reason
+
+
+def test_far_above_the_figure_width_does_not_matter(verdict):
+    assert verdict("gan.mnist_ll", [{"parzen/test": v} for v in (270.0, 300.0, 330.0)]).word == "reproduced"
+
+
+def test_order_names_the_rows(verdict):
+    found = verdict("gan.mnist_order", [{"parzen/test": v} for v in (200.0, 210.0, 220.0)])
+    assert found.word == "inconclusive"
+    assert "above DBN 138, above stacked CAE 121, cannot be told from deep GSN 214" in found.reason
+
+
+@pytest.mark.parametrize("name", ["gan.smooth", "gan.not_copies"])
+@pytest.mark.parametrize("planted", [HOLDS, FAILS])
+def test_noise_says_nothing(verdict, name, planted):
+    found = verdict(name, [scalars | {"recognised/random": 0.1} for scalars in planted[name]])
+    assert found.word == "inconclusive"
+    assert "at the floor: recognised/random is 0.1, below 0.3" in found.reason
+
+
+def test_smooth_is_paired_by_seed(verdict):
+    # the two shares scatter by tenths over seeds, their difference does not
+    found = verdict("gan.smooth", [{"recognised/lines": v - 0.01, "recognised/random": v} for v in (0.4, 0.6, 0.9)])
+    assert found.word == "reproduced"
+    assert str(found.value) == "-0.01 [-0.01, -0.01]"
+
+
+def test_a_diverged_run_is_counted_and_never_left_out(verdict):
+    found = verdict("gan.no_markov", [*HOLDS["gan.no_markov"], {}], ["done", "done", "done", "diverged"])
+    assert found.word == "inconclusive"
+    assert "1 of 4 runs diverged; the other runs support it" in found.reason
+    assert (found.value.n, len(found.runs)) == (3, 4)
+
+
+def test_a_diverged_run_does_not_rescue_a_claim_that_fails(verdict):
+    found = verdict("gan.no_markov", [*FAILS["gan.no_markov"], {}], ["done", "done", "done", "diverged"])
+    assert found.word == "not reproduced"
+    assert "1 of 4 runs diverged" in found.reason
+
+
+@pytest.mark.parametrize(("seeds", "word"), [(3, "not reproduced"), (2, "inconclusive")])
+def test_all_diverged(verdict, seeds, word):
+    found = verdict("gan.mnist_ll", [{"parzen/test": 225.0}] * seeds, ["diverged"] * seeds)
+    assert (found.word, found.value) == (word, None)
+    assert f"{seeds} of {seeds} runs diverged" in found.reason
+
+
+def test_runs_that_did_not_record_the_metric_refute_nothing(verdict):
+    found = verdict("gan.mnist_ll", [{}] * 3)
+    assert (found.word, found.reason) == (
+        "inconclusive",
+        "3 of 3 runs did not record it; on digits, standing in for MNIST",
+    )
+
+
+def test_a_claim_written_anew_after_the_runs_is_marked(verdict):
+    found = verdict("gan.no_markov", HOLDS["gan.no_markov"], claims={"gan.no_markov": "00000000"})
+    assert (found.word, found.changed) == ("reproduced", True)
+    assert "the claim changed since these runs started" in found.reason
+
+
+def test_last_and_best_are_both_shown(plant, root):
+    for seed in range(3):
+        plant(scale="workstation", seed=seed, final={"parzen/test": 210.0 + seed}, best={"parzen/test": 225.0 + seed})
+    found = judge(CLAIMS["gan.mnist_ll"], read_runs(root), "workstation")
+    assert (found.value.mean, found.other.mean) == (226, 211)
+    assert found.ours == "226.0 [223.5, 228.5] (best), 211.0 [208.5, 213.5] (last)"
+
+
+def test_departed_runs_and_other_variants_do_not_enter(plant, root):
+    for seed in range(3):
+        plant(seed=seed, final=HOLDS["gan.no_markov"][seed], departures={"loss": "x"}, cell="loss=x-1")
+        plant(seed=seed, final=HOLDS["gan.no_markov"][seed], variant="as_printed", cell="as_printed-2")
+    assert judge(CLAIMS["gan.no_markov"], read_runs(root), "laptop").word == "not run"
+    named = CLAIMS["gan.no_markov"] | {"cells": {"loss": "x"}}
+    assert judge(named, read_runs(root), "laptop").word == "reproduced"
+
+
+def test_board_has_a_row_for_every_claim_of_the_study():
+    verdicts = board(list(CLAIMS.values()), [], "gan_mnist", "laptop")
+    assert {v.claim["id"] for v in verdicts} == {n for n, claim in CLAIMS.items() if claim["study"] == "gan_mnist"}
+    assert {v.word for v in verdicts} == {"not run"}
+
+
+def test_the_tests_by_hand():
+    values = [1.0, 2.0, 3.0]  # interval [-0.484, 4.484]
+    assert at_least(values, -0.5).word == at_most(values, 4.5).word == within(values, -0.5, 4.5).word == "reproduced"
+    assert at_least(values, 4.5).word == at_most(values, -0.5).word == within(values, 5, 6).word == "not reproduced"
+    assert at_least(values, 0.0).word == at_most(values, 4.0).word == within(values, 0.0, 9).word == "inconclusive"
+    assert at_least(values, 0.5).seeds == at_most(values, 3.5).seeds == within(values, 0.5, 9).seeds == 5
+    assert at_least(values, 2.0).seeds is None
+    assert at_least(values, 0.0, precision=2.5).word == "reproduced"
+    assert above_each(values, {"a": -1, "b": 5, "c": 0}).word == "not reproduced"
+    assert above_each(values, {"a": -1, "c": 0.5}).seeds == 5
+
+
+def test_hash_covers_what_an_entry_says_and_not_its_layout():
+    claim = CLAIMS["gan.mnist_ll"]
+    assert claim_hash(claim) == claim_hash(dict(reversed(claim.items())))
+    assert len(claim_hash(claim)) == 8
+    assert claim_hash(claim | {"arguments": {"threshold": 224, "precision": 5.5}}) != claim_hash(claim)
+
+
+def test_claims_for_a_study(claims_dir, tmp_path):
+    hashes = claims_for("gan_mnist", claims_dir)
+    assert hashes["gan.fast"] == claim_hash(CLAIMS["gan.fast"])
+    assert claims_for("nothing", claims_dir) == claims_for("gan_mnist", tmp_path / "nowhere") == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"test": "at_lest"}, "test is one of"),
+        ({"arguments": {"treshold": 1}}, "at_least: .*threshold"),
+        ({"at": "last"}, "at is final or best"),
+        ({"sees": 3}, "missing or unknown: sees"),
+        ({"id": "gan.fast"}, "id of its own"),
+    ],
+)
+def test_a_wrong_entry_is_refused(tmp_path, change, says):
+    entries = [CLAIMS["gan.fast"], CLAIMS["gan.mnist_ll"] | change]
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(entries))
+    with pytest.raises(UserError, match=says):
+        load_claims(tmp_path)
+
+
+def test_a_file_that_is_no_yaml_is_refused(tmp_path):
+    (tmp_path / "x.yaml").write_text("- {id: ")
+    with pytest.raises(UserError, match="cannot be read"):
+        load_claims(tmp_path)

@@ -1,0 +1,141 @@
+import csv
+
+import pytest
+
+from ganrepro.report.records import read_runs
+from ganrepro.report.rendering import Table, to_latex, to_markdown, to_text
+from ganrepro.report.tables import sweep_table, table1
+
+SATURATING = "loss=gan_saturating-99aa00bb"
+
+
+@pytest.fixture
+def sweep(plant, root):
+    """Two cells of three seeds: 10, 11, 12 against 20, 22, 24, the third of the second diverged; `best` is 5 more."""
+    for seed in range(3):
+        final = {"parzen/validation": 15.0 + seed, "parzen/test": 10.0 + seed, "copies": 0.01}
+        best = {"parzen/validation": 20.0 + seed, "parzen/test": 15.0 + seed}
+        plant(seed=seed, final=final, best=best)
+        doubled = {key: 2 * value for key, value in final.items()}
+        departed = {"cell": SATURATING, "departures": {"loss": "gan_saturating"}}
+        plant(seed=seed, final=doubled, status=("done", "done", "diverged")[seed], **departed)
+    folder = root / "gan_mnist" / "laptop"
+    return [({"loss": "gan"}, folder / "default-1a2b3c4d"), ({"loss": "gan_saturating"}, folder / SATURATING)]
+
+
+def test_printed_table(sweep, tmp_path):
+    text = sweep_table(sweep, tmp_path / "out")
+    assert max(map(len, text.splitlines())) <= 100
+    assert "loss=gan_saturating †" in text
+    assert "11.0 [8.5, 13.5]" in text  # 11 ± 2.484
+    assert "2 done, 1 diverged" in text
+    assert "difference from loss=gan" in text
+    # 20 - 10 = 10 and 22 - 11 = 11: 10.5 ± 12.706 * 0.7071 / sqrt 2 = 6.353
+    assert "10.5 [4.1, 16.9]" in text
+    assert "0.030" in text  # t = 10.5 / 0.5 = 21, 1 degree of freedom
+    assert "1 of 3 runs diverged (95 % Wilson interval 0.06 to 0.79)" in text.replace("\n", " ")
+
+
+def test_csv_has_every_scalar_with_its_folder(sweep, tmp_path):
+    sweep_table(sweep, tmp_path)
+    rows = list(csv.DictReader((tmp_path / "table.csv").read_text().splitlines()))
+    by = {(row["loss"], row["metric"], row["at"]): row for row in rows}
+    plain = by["gan", "parzen/test", "last"]
+    assert (plain["mean"], plain["n"], plain["values"], plain["seeds"]) == ("11.0", "3", "10.0 11.0 12.0", "0 1 2")
+    assert plain["folder"] == "runs/gan_mnist/laptop/default-1a2b3c4d"
+    assert (plain["departs"], plain["difference"], plain["done"], plain["diverged"]) == ("no", "", "3", "0")
+    other = by["gan_saturating", "parzen/test", "last"]
+    assert (other["mean"], other["n"], other["done"], other["diverged"]) == ("21.0", "2", "2", "1")
+    assert (other["difference"], other["pairs"], other["departs"]) == ("10.5", "2", "yes")
+    assert other["folder"].endswith(SATURATING)
+    assert ("gan", "copies", "last") in by
+    assert ("gan", "copies", "best") not in by
+    assert by["gan", "parzen/test", "best"]["mean"] == "16.0"
+
+
+def test_markdown_links_every_row_to_its_folder(sweep, tmp_path):
+    sweep_table(sweep, tmp_path / "out")
+    text = (tmp_path / "out" / "table.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| loss=")]
+    assert len(rows) == 4 + 4  # two cells last and best; two metrics of the second cell last and best
+    assert all("](<../runs/gan_mnist/laptop/" in row for row in rows)
+
+
+def test_latex_has_the_folder_in_a_comment_and_escapes(sweep, tmp_path):
+    sweep_table(sweep, tmp_path)
+    text = (tmp_path / "table.tex").read_text()
+    assert r"loss=gan\_saturating $\dagger$ & last & 2 done, 1 diverged" in text
+    assert f"% runs/gan_mnist/laptop/{SATURATING}" in text
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 2
+    assert "toprule" not in text
+
+
+def test_cells_without_runs_are_shown(plant, root, tmp_path):
+    plant(status="error", reason="it broke")
+    folder = root / "gan_mnist" / "laptop"
+    text = sweep_table([({}, folder / "default-1a2b3c4d"), ({"k": "2"}, folder / "k=2-00000000")], tmp_path)
+    assert "1 error" in text
+    assert "none" in text
+    assert (tmp_path / "table.csv").read_text().count("\n") == 3
+    assert sweep_table([], tmp_path) != ""
+
+
+def test_only_diverged_runs(plant, root, tmp_path):
+    cell = plant(status="diverged", best={"parzen/test": 1.0, "parzen/validation": 1.0}).parent
+    text = sweep_table([({}, cell)], tmp_path)
+    assert "1 diverged" in text
+    assert "–" in text
+
+
+def test_same_choices_in_two_folders_are_told_apart(plant, tmp_path):
+    cells = [({}, plant(cell=cell, final={"parzen/validation": 1.0}).parent) for cell in ("default-a1", "default-b2")]
+    text = sweep_table(cells, tmp_path)
+    assert "default [a1]" in text
+    assert "default [b2]" in text
+
+
+def test_a_metric_that_some_seeds_lack_says_how_many(plant, tmp_path):
+    cell = plant(seed=0, final={"parzen/validation": 1.0, "parzen/test": 1.0}).parent
+    plant(seed=1, final={"parzen/validation": 2.0})
+    assert "1 (n = 1)" in sweep_table([({}, cell)], tmp_path)
+
+
+MNIST = {"name": "mnist", "stand_in_for": None, "shape": [1, 28, 28]}
+
+
+def parzen(likelihood: float) -> dict[str, float]:
+    return {"parzen/test": likelihood, "parzen/test_se": 1.9, "parzen/sigma": 0.21544, "parzen/test_images": 10000}
+
+
+def test_table1_on_mnist(plant, root):
+    for seed in range(3):
+        plant(seed=seed, scale="workstation", final=parzen(210 + seed), best=parzen(220 + seed), data=MNIST)
+    table = table1(read_runs(root))
+    assert [row[:3] for row in table.rows[:4]] == [
+        ["DBN (quoted)", "138", "± 2"],
+        ["Stacked CAE (quoted)", "121", "± 1.6"],
+        ["Deep GSN (quoted)", "214", "± 1.1"],
+        ["Adversarial nets (quoted)", "225", "± 2"],
+    ]
+    best, last = table.rows[4:]
+    assert best == ["ours, best", "221.0 [218.5, 223.5]", "± 1.9", "0.2154", "10000", "3 of 3"]
+    assert last[:2] == ["ours, last", "211.0 [208.5, 213.5]"]
+    assert [folder and folder.name for folder in table.folders] == [None] * 4 + ["default-1a2b3c4d"] * 2
+
+
+def test_table1_on_other_data_says_it_cannot_be_compared(plant, root):
+    plant(final=parzen(100))
+    plant(seed=1, status="diverged")
+    table = table1(read_runs(root))
+    assert table.rows[-1][0] == "ours, last (on digits: a stand-in, not comparable)"
+    assert table.rows[-1][-1] == "1 of 2"
+    assert any("cannot be compared" in note for note in table.notes)
+    assert "1 of 2 runs diverged and are not in the mean." in table.notes
+    assert len(table1([]).rows) == 4
+
+
+def test_rendering_escapes(tmp_path):
+    table = Table(["a|b"], [["50 % of x_1 & <y>"]])
+    assert r"a\|b" in to_markdown(table, tmp_path)
+    assert r"50 \% of x\_1 \& $<$y$>$ \\" in to_latex(table)
+    assert "50 % of x_1 & <y>" in to_text(table)
