@@ -50,5 +50,10 @@ def narrow(tmp_path: Path, conf: Path) -> Callable[..., Cell]:
 
 
 @pytest.fixture
+def narrow_words() -> list[str]:
+    return NARROW
+
+
+@pytest.fixture
 def noise() -> torch.Generator:
     return stream(0, "test")

@@ -231,14 +231,14 @@ def known_variants(experiment: str) -> list[str]:
     return ["authors_code", *others]
 
 
-def _composed(overrides: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any], dict[str, str]]:
-    """(resolved configuration, the study's grid, option chosen in each group)."""
+def _composed(overrides: tuple[str, ...], whole: bool = True) -> tuple[dict[str, Any], dict[str, Any], dict[str, str]]:
+    """(resolved configuration, the study's grid, option chosen in each group). whole: nothing may be missing."""
     try:
         config = compose("config", list(overrides), return_hydra_config=True)
         choices = dict(config.hydra.runtime.choices)
         grid = OmegaConf.to_container(config.hydra.sweeper.get("params") or OmegaConf.create({}))
         plain = {key: config._get_node(key) for key in config if key != "hydra"}  # hydra: holds what only a job has
-        resolved = OmegaConf.to_container(OmegaConf.create(plain), resolve=True, throw_on_missing=True)
+        resolved = OmegaConf.to_container(OmegaConf.create(plain), resolve=True, throw_on_missing=whole)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(plain_words(error)) from None
     return resolved, dict(grid), choices  # type: ignore[return-value, arg-type]
@@ -249,7 +249,13 @@ def plain_words(error: Exception) -> str:
     text = str(error)
     if key := re.match(r"Could not override '([^']+)'", text):
         return f"{key[1]} is not a key of the options chosen here: it belongs to another option of its group."
+    if key := re.search(r"Missing mandatory value.*full_key: (\S+)", text, re.DOTALL):
+        entry = schema.key_of(key[1])
+        return f"{key[1]} must be given" + (f" ({entry.help})." if entry else ".")
     return " ".join([line.strip() for line in text.splitlines() if line.strip()][:2])
 
 
-_own = lru_cache(maxsize=256)(_composed)
+@lru_cache(maxsize=256)
+def _own(overrides: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any], dict[str, str]]:
+    """A study's own configuration; where an option has a value that must be given, it is still open."""
+    return _composed(overrides, whole=False)

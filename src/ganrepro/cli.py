@@ -2,10 +2,12 @@
 
 import os
 import sys
+import tempfile
+import textwrap
 import traceback
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from ganrepro import schema
 from ganrepro.errors import UserError
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from ganrepro.cells import Cell
 
 ERROR, INTERRUPTED = 1, 130
+PATHS = ("resume", "runs", "data.root", "data.folder")
 
 
 def main(conf: Path) -> None:
@@ -48,23 +51,42 @@ def run(conf: Path, words: list[str]) -> int:
     """Composes and checks all cells, trains what is missing, prints the table of what is there."""
     from ganrepro.cells import cells_of, hydra_at
 
-    overrides = [word for word in words if word not in ("-m", "--multirun")]
+    overrides = [quoted(word) for word in words if word not in ("-m", "--multirun")]
     sweep = len(overrides) < len(words)
     with hydra_at(conf):
         cells = cells_of(overrides, sweep)
     if cells[0].config["resume"]:
         cells = [resumed(cells, overrides)]
     from ganrepro import train
-    from ganrepro.plan import plan
+    from ganrepro.plan import plan, run_bytes
 
     folders = [train.folder_of(cell) for cell in cells]
-    for cell in cells:
-        train.check_fit(cell)
-    print(plan(cells, folders))
+    sizes = [run_bytes(train.check_fit(cell), cell.config["optimizer"]["_target_"]) for cell in cells]
+    print(plan(cells, folders, sizes))
     if cells[0].config["plan"]:
         return 0
+    check_writable(Path(cells[0].config["runs"]))
     carry_out(conf, overrides, cells, folders, sweep)
     return summarise(conf, cells, folders)
+
+
+def quoted(word: str) -> str:
+    """A path in quotes, as Hydra's grammar wants it: run folders have "=" in their names."""
+    key, _, value = word.partition("=")
+    if key not in PATHS or value[:1] in ("'", '"') or not set("= ()[]{}") & set(value):
+        return word
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{key}='{escaped}'"
+
+
+def check_writable(runs: Path) -> None:
+    """Raises UserError unless run folders can be made under `runs`."""
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=runs):
+            pass
+    except OSError as error:
+        raise UserError(f"runs={runs}: cannot write there ({error.strerror}).") from None
 
 
 def carry_out(conf: Path, overrides: list[str], cells: list["Cell"], folders: list[Path], sweep: bool) -> None:
@@ -219,10 +241,7 @@ def help_text(conf: Path) -> str:
     ]
     for title, keys in sections.items():
         lines += ["", f"{title}:"]
-        lines += [f"  {name:<40} {key.help} [{key.expected}]" for name, key in keys.items()]
+        for name, key in keys.items():
+            text = f"  {name:<39} {key.help}: {key.expected}"
+            lines.append(textwrap.fill(text, 110, subsequent_indent=" " * 42))
     return "\n".join(lines)
-
-
-def fail(message: str) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr)
-    sys.exit(ERROR)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
+from PIL import Image
 
 from ganrepro.errors import UserError
 from ganrepro.runs import RunFolder
@@ -74,9 +76,7 @@ def log_picture(loggers: Iterable[Logger], path: Path, updates: int) -> None:
 
             logger.experiment.log({"samples": wandb.Image(str(path)), "generator_updates": updates})
         elif isinstance(logger, TensorBoardLogger):
-            from torchvision.io import decode_image
-
-            logger.experiment.add_image("samples", decode_image(str(path)), updates)
+            logger.experiment.add_image("samples", np.asarray(Image.open(path)), updates, dataformats="HWC")
 
 
 def close(loggers: Iterable[Logger], failed: bool) -> None:

@@ -7,18 +7,21 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import torch
+
 from ganrepro.cells import Cell
 from ganrepro.runs import RunFolder
-from ganrepro.train import check_fit, state_of
+from ganrepro.train import state_of
 
 SECONDS_KNOWN = 5  # ticks of timing.jsonl before they are believed
+PICTURES = 1_000_000  # bytes of samples, artifacts and rows, roughly
 
 
-def plan(cells: list[Cell], folders: list[Path]) -> str:
-    """One line a cell: its folder and what its seeds need; then the time and the disk."""
+def plan(cells: list[Cell], folders: list[Path], sizes: list[int]) -> str:
+    """One line a cell: its folder and what its seeds need; then the time and the disk. sizes: bytes of a run."""
     lines, seconds, disk = [], 0.0, 0
     unknown = False
-    for cell, folder in zip(cells, folders, strict=True):
+    for cell, folder, size in zip(cells, folders, sizes, strict=True):
         runs = [RunFolder(folder / f"seed={seed}") for seed in cell.seeds]
         states = [state_of(run, cell) for run in runs]
         count = Counter(states)
@@ -30,7 +33,7 @@ def plan(cells: list[Cell], folders: list[Path]) -> str:
         per_update = seconds_per_update(folder)
         unknown |= bool(todo) and per_update is None
         seconds += left * (per_update or 0)
-        disk += len(todo) * run_bytes(cell)
+        disk += len(todo) * size
     config = cells[0].config
     budget = (
         f"about {config['budget']:g} min for the whole study (its budget on two cores)"
@@ -65,12 +68,11 @@ def _speeds(file: Path) -> list[float]:
     ]
 
 
-def run_bytes(cell: Cell) -> int:
+def run_bytes(module: torch.nn.Module, optimizer: str) -> int:
     """Disk of one run: two checkpoints while it trains (weights and the optimizer's state) and the best weights."""
-    module = check_fit(cell)
-    weights = sum(p.nbytes for p in module.parameters())
-    states = {"SGD": 1, "Adam": 2, "RMSprop": 1}[cell.config["optimizer"]["_target_"].rpartition(".")[2]]
-    return weights * (2 * (1 + states) + 1) + 1_000_000
+    weights = sum(parameter.nbytes for parameter in module.parameters())
+    states = {"SGD": 1, "RMSprop": 1}.get(optimizer.rpartition(".")[2], 2)  # tensors per weight; Adam and its kin: 2
+    return weights * (2 * (1 + states) + 1) + PICTURES
 
 
 def duration(seconds: float) -> str:

@@ -90,7 +90,7 @@ class Progress:
                 words = [describe(run.record, run.is_locked()) for run in runs]
                 seconds = sum(run.record["speed"]["seconds"] for run in runs if "speed" in run.record)
                 count = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
-                self.console.print(f"{name}: {count} ({duration(seconds)})", highlight=False)
+                self.console.print(f"{name}: {count} ({duration(seconds)})", highlight=False, soft_wrap=True)
                 sys.stdout.flush()
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from ganrepro.plan import describe, duration, seconds_per_update
 from ganrepro.runs import RunFolder
 
+WIDTH = 160  # columns, where no terminal says how many there are
 WORDS = ("done", "diverged", "running", "cut off", "error")
 
 
@@ -24,7 +25,8 @@ def main() -> None:
     if not table.rows:
         print(f"No runs in {root}. `python run.py` says what to type.")
     else:
-        Console().print(table)
+        console = Console()
+        (console if console.is_terminal else Console(width=WIDTH)).print(table)
 
 
 def row(cell: Path) -> list[str]:

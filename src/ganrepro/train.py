@@ -77,8 +77,7 @@ def module_of(
         "discriminator": {"shape": shape},
     }
     networks = {
-        name: initialised(partial(build, node, **given[name]), seed, name)
-        for name, node in config["network"].items()
+        name: initialised(partial(build, node, **given[name]), seed, name) for name, node in config["network"].items()
     }
     optimizer = {key: value for key, value in config["optimizer"].items() if key != "schedules"}
     return locate(config["model"]["_target_"])(
@@ -124,9 +123,9 @@ def state_of(run: RunFolder, cell: Cell) -> str:
     record = run.record
     if not record:
         return "train"
-    if cell.config["rerun"] == "stale" and record["source_digest"] != source_digest():
+    if cell.config["rerun"] == "stale" and record.get("source_digest") != source_digest():
         return "train"
-    enough = record["generator_updates"] >= cell.config["updates"] or record["status"] == "diverged"
+    enough = record.get("generator_updates", 0) >= cell.config["updates"] or record["status"] == "diverged"
     return "skip" if record["status"] in FINISHED and run.done.exists() and enough else "resume"
 
 

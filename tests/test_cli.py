@@ -1,0 +1,209 @@
+"""What a user types and reads. Each message is plain, short, and comes before anything is written."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ganrepro import cli, schema
+from ganrepro.runs import RunFolder
+
+ROOT = Path(__file__).parents[1]
+CONF = ROOT / "conf"
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """`run("-m", "loss=gan,gan_saturating")` in this process: (exit code, output, errors)."""
+    monkeypatch.chdir(tmp_path)
+
+    def go(*words: str, conf: Path = CONF) -> tuple[int, str, str]:
+        code = cli.guarded(conf, [*words, f"runs={tmp_path / 'runs'}"])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return go
+
+
+def test_alone_it_says_what_to_type_and_lists_the_studies() -> None:
+    text = cli.welcome(CONF)
+    assert "python run.py experiment=gan_mnist" in text
+    for study in (CONF / "experiment").glob("*.yaml"):
+        assert any(line.split()[:1] == [study.stem] and len(line.split()) > 3 for line in text.splitlines())
+
+
+def test_help_has_every_key_and_option() -> None:
+    text = cli.help_text(CONF)
+    assert all(f" {key} " in text for key in (*schema.TOP, *schema.OPTIONS))
+    assert "gan_saturating" in text
+    assert max(map(len, text.splitlines())) <= 110
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys; sys.argv = ['run.py', '--help']; import runpy; runpy.run_path('run.py', run_name='__main__'); "
+    code += "sys.exit(bool({'torch', 'hydra', 'lightning'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.DEVNULL).returncode == 0
+
+
+ERRORS = [
+    (["experiment=gan_minst"], "Unknown study experiment=gan_minst. Did you mean gan_mnist?"),
+    (["experiment=gan_mnist", "los=gan"], "Unknown key 'los'. Did you mean loss?"),
+    (["experiment=gan_mnist", "batch_size=0"], "batch_size=0: needs a whole number, at least 1"),
+    (["experiment=gan_mnist", "data.value_range=[-1,1]"], "set data.value_range=[0.0, 1.0]"),
+    (["experiment=gan_mnist", "data=mnist", "data.download=false", "data.root=/nowhere/at/all"], "/nowhere/at/all"),
+    (["experiment=gan_mnist", "data=image_folder", "data.folder=/nowhere"], "/nowhere"),
+    (["experiment=gan_mnist", "trainer=cuda"], "trainer.accelerator=cuda: there is none here"),
+    (["experiment=gan_mnist", "data=image_folder"], "data.folder must be given (the pictures"),
+    (["experiment=gan_mnist", "resume=/nowhere"], "there is no run folder"),
+    (["-m", "experiment=gan_mnist", "scale=laptop,paper"], "scale cannot be swept"),
+    (["-m", "experiment=gan_mnist", "batch_size=10,20,0"], "batch_size=0: needs"),
+    (["-m", "experiment=gan_mnist", "data.value_range=[0,1],[-1,1]"], "set data.value_range"),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), ERRORS)
+def test_errors_are_short_and_come_first(
+    run: Run, tmp_path: Path, words: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    code, out, err = run(*words)
+    assert code == cli.ERROR
+    assert message in err
+    assert err.startswith("error: ")
+    assert len(err.splitlines()) <= 3
+    assert "Traceback" not in out + err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_debug_shows_the_traceback(run: Run) -> None:
+    code, _, err = run("experiment=gan_mnist", "batch_size=0", "debug=true")
+    assert code == cli.ERROR
+    assert "Traceback" in err
+
+
+def test_no_permission_to_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert cli.guarded(CONF, ["experiment=gan_mnist", f"runs={tmp_path / 'file'}"]) == cli.ERROR
+    assert "cannot write there" in capsys.readouterr().err
+
+
+def test_a_truncated_data_set_stops_the_run(run: Run, tmp_path: Path) -> None:
+    raw = tmp_path / "data" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (raw / f"{name}-ubyte").write_bytes(b"\0\0\x08\x03\0")
+    code, _, err = run("experiment=gan_mnist", "data=mnist", f"data.root={tmp_path / 'data'}", "data.download=false")
+    assert code == cli.ERROR
+    assert "ubyte" in err
+    assert len(err.splitlines()) <= 3
+
+
+def test_plan_prints_jobs_time_and_disk_and_starts_nothing(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("-m", "experiment=gan_mnist", "loss=gan,gan_saturating", "seeds=4", "plan=true")
+    assert code == 0
+    assert out.count("4 to train") == 2
+    assert "time: about 2 min for the whole study" in out
+    assert "MB" in out
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.fixture
+def swept(run: Run, narrow_words: list[str]) -> Callable[..., tuple[int, str, str]]:
+    """A sweep of two losses, small, in this process."""
+
+    def go(*words: str) -> tuple[int, str, str]:
+        return run("-m", "experiment=gan_mnist", "loss=gan,gan_saturating", "workers=1", *narrow_words, *words)
+
+    return go
+
+
+def test_a_sweep_ends_with_its_table_and_started_again_trains_nothing(swept: Run, tmp_path: Path) -> None:
+    code, out, err = swept("seeds=2")
+    assert (code, err) == (0, "")
+    assert "loss=gan_saturating" in out
+    assert "difference from loss=gan" in out
+    page = Path(out.rsplit("Report: ", 1)[1].strip())
+    assert page.read_text().startswith("<!")
+    assert {path.suffix for path in (page.parent / "sweep").iterdir()} == {".md", ".csv", ".tex"}
+    records = sorted(tmp_path.rglob("result.json"))
+    times = [path.stat().st_mtime_ns for path in records]
+    assert len(times) == 4
+    code, out, _ = swept("seeds=2")
+    assert code == 0
+    assert out.count("2 done") >= 2
+    assert [path.stat().st_mtime_ns for path in records] == times
+    code, out, _ = swept("seeds=3")
+    assert out.count("1 to train, 2 done") == 2
+    assert len(list(tmp_path.rglob("DONE"))) == 6
+
+
+def test_a_run_that_fails_makes_the_exit_code(swept: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr("ganrepro.train.fit", lambda *_: 1 / 0)
+        code, out, err = swept()
+    assert code == cli.ERROR
+    assert "ZeroDivisionError: division by zero" in out
+    assert err.count("not finished") == 2
+    assert swept()[0] == 0
+
+
+def test_interrupted_says_how_to_go_on(swept: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ganrepro.train.fit", interrupted)
+    code, _, err = swept()
+    assert code == cli.INTERRUPTED
+    assert "The same command goes on" in err
+
+
+def test_resume_refuses_another_configuration_and_names_the_keys(
+    run: Run, narrow_words: list[str], tmp_path: Path
+) -> None:
+    words = ["experiment=gan_mnist", *narrow_words]
+    assert run(*words)[0] == 0
+    [folder] = tmp_path.glob("runs/gan_mnist/laptop/*/seed=0")
+    code, _, err = run(*words, f"resume={folder}", "optimizer.lr=0.3", "z=fresh")
+    assert code == cli.ERROR
+    assert "optimizer.lr (0.1 there, 0.3 here), z (shared there, fresh here)" in err
+    assert run(*words, f"resume={folder}", "updates=12")[0] == 0
+    assert RunFolder(folder).record["generator_updates"] == 12
+    checkpoint = RunFolder(folder).all_checkpoints()[0]
+    checkpoint.write_bytes(checkpoint.read_bytes()[:100])
+    code, _, err = run(*words, f"resume={checkpoint}", "updates=16")
+    assert code == cli.ERROR
+    assert "cannot be read as a checkpoint" in err
+
+
+def test_a_study_joins_by_its_yaml_alone(run: Run, narrow_words: list[str], tmp_path: Path) -> None:
+    """A study with a grid of its own: -m runs it, its axes name the folders and are no departures."""
+    conf = tmp_path / "conf"
+    shutil.copytree(CONF, conf)
+    text = (CONF / "experiment" / "gan_mnist.yaml").read_text().replace("study: gan_mnist", "study: gan_losses")
+    text += "\nhydra: {sweeper: {params: {loss: 'gan,gan_saturating'}}}\n"
+    (conf / "experiment" / "gan_losses.yaml").write_text(text)
+    assert "gan_losses" in cli.welcome(conf)
+    code, _, _ = run("-m", "experiment=gan_losses", "workers=1", *narrow_words, conf=conf)
+    assert code == 0
+    records = [RunFolder(path).record for path in sorted(tmp_path.glob("runs/gan_losses/laptop/*/seed=0"))]
+    assert [record["coordinates"] for record in records] == [{"loss": "gan"}, {"loss": "gan_saturating"}]
+    assert not any("loss" in record["departures"] for record in records)
+
+
+def test_the_joblib_launcher_gives_the_basic_one_s_runs(run: Run, narrow_words: list[str], tmp_path: Path) -> None:
+    """True processes, from run.py, as a user's sweep has them."""
+    words = ["-m", "experiment=gan_mnist", "loss=gan,gan_saturating", *narrow_words]
+    assert run(*words, "workers=1")[0] == 0
+    command = [sys.executable, str(ROOT / "run.py"), *words, "workers=2", f"runs={tmp_path / 'parallel'}"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    one, other = (
+        [path.read_bytes() for path in sorted((tmp_path / name).rglob("metrics.jsonl"))]
+        for name in ("runs", "parallel")
+    )
+    assert one == other
+    assert len(one) == 2

@@ -1,0 +1,175 @@
+"""No option is parsed and ignored: changing any leaf of any option changes a weight or a recorded number, or raises.
+
+Leaves that cannot do so in two updates are exempt by name, each with its reason. A leaf that is in neither table
+fails, so a new option brings its line here.
+"""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ganrepro import schema
+from ganrepro.cells import Cell, cell_of, hydra_at
+from ganrepro.errors import UserError
+from ganrepro.runs import RunFolder, read_checkpoint
+from ganrepro.train import folder_of, train_cell
+
+CONF = Path(__file__).parents[1] / "conf"
+GROUPS = ("model", "data", "network", "latent", "loss", "optimizer", "trainer", "logger")
+
+# A batch larger than the 1,197 digits, so that the second update is in the second epoch and every schedule has moved.
+TINY = [
+    "experiment=gan_mnist", "batch_size=1200", "updates=2", "tick=1", "evaluate_every=1", "checkpoint_every=1",
+    "seeds=[0]", "latent.z.dim=4", "network.generator.hidden=[6]", "network.discriminator.units=[5]",
+    "network.discriminator.pieces=2", "network.discriminator.init_range=0.5", "evaluation.samples=60",
+    "evaluation.probe_images=30", "evaluation.lines=4",
+]  # fmt: skip
+
+CHANGED: dict[str, Any] = {
+    "study": "other", "paper": "other", "seeds": [1], "updates": 3, "batch_size": 7, "update": "d_then_g", "k": 2,
+    "z": "fresh", "weight.generator": 2.0, "weight.discriminator": 2.0, "tick": 2, "evaluate_every": 2,
+    "evaluation.samples": 50, "evaluation.sigma_images": 9, "evaluation.test_images": 9, "evaluation.lines": 3,
+    "evaluation.sigmas": [0.2, 0.3, 2], "evaluation.line_steps": 4, "evaluation.probe_images": 21,
+    "data.size": 9, "data.value_range": [-1.0, 1.0], "data.stand_in_for": "something",
+    "latent.z.dim": 5, "latent.z.half_width": 5.0, "latent.z.std": 5.0,
+    "network.generator.hidden": [7], "network.generator.init_range": 0.3, "network.generator.output_bias": "zero",
+    "network.discriminator.units": [4], "network.discriminator.pieces": 3, "network.discriminator.init_range": 0.3,
+    "network.discriminator.keep_input": 0.4, "network.discriminator.keep_hidden": 0.4,
+    "optimizer.lr": 0.7, "optimizer.momentum": 0.9, "optimizer.betas": [0.1, 0.2], "optimizer.eps": 0.1,
+    "optimizer.schedules.lr.factor": 3.0, "optimizer.schedules.lr.floor": 5.0,
+    "optimizer.schedules.momentum.end": 0.99, "optimizer.schedules.momentum.last_epoch": 2,
+    "trainer.precision": "64-true",
+}  # fmt: skip
+
+EXEMPT = {
+    "about": "a line for people",
+    "scale": "chooses files; test_cells composes every scale",
+    "variant": "chooses files; test_cells and test_adversarial have both",
+    "runs": "where, not what; test_train trains in two places",
+    "workers": "how many cells at once; test_cli compares one with two",
+    "rerun": "test_train: rerun=stale",
+    "resume": "test_cli: resume",
+    "keep": "test_train: keep=weights",
+    "plan": "test_cli: plan",
+    "debug": "test_cli: traceback",
+    "budget": "test_cli: shown by the plan",
+    "checkpoint_every": "changes how much a kill costs, no result; test_recorder",
+    "threads": "last bits of large layers only; test_recorder sees it set",
+    "evaluation.batch": "memory only; test_evaluation compares batches",
+    "optimizer.fused": "the same to rounding; test_recorder sees it reach the optimizer",
+    "trainer.accelerator": "needs the hardware; test_cli has the refusal",
+    "logger.project": "test_loggers",
+    "logger.offline": "test_loggers",
+}
+
+NEEDS_FILES = (
+    "mnist",
+    "fashion_mnist",
+    "cifar10",
+    "svhn",
+    "image_folder",
+    "handwritten/workstation",
+    "handwritten/paper",
+)
+
+
+def options() -> list[tuple[str, str]]:
+    """Every (group, option) that can be chosen without a GPU or files on disk; tests/data walks the latter."""
+    found = []
+    for group in GROUPS:
+        for path in sorted((CONF / group).rglob("*.yaml")):
+            name = str(path.relative_to(CONF / group).with_suffix(""))
+            if (group, name) != ("trainer", "cuda") and (group != "data" or name not in NEEDS_FILES):
+                found.append((group, name))
+    return found
+
+
+def leaves() -> list[tuple[str, str, str]]:
+    """(group, option, leaf) for the leaves of each option, and the top-level keys once."""
+    found = []
+    with hydra_at(CONF):
+        for group, option in options():
+            config = cell_of([*plain(group), f"{group}={option}"], {}).config
+            found += [(group, option, leaf) for leaf in schema.flatten({group: config[group]})]
+        config = cell_of(TINY, {}).config
+        rest = {key: value for key, value in config.items() if key not in GROUPS}
+        found += [("top", "", leaf) for leaf in schema.flatten(rest)]
+    return found
+
+
+def plain(group: str) -> list[str]:
+    """TINY without the words that only one option of `group` understands."""
+    return [word for word in TINY if not word.startswith(f"{group}.")]
+
+
+def words_of(group: str, option: str) -> list[str]:
+    """TINY with the option chosen, and what of TINY's words for that group the option understands."""
+    chosen = [] if group == "top" else [f"{group}={option}"]
+    return [*chosen, *TINY]
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Callable[[tuple[str, ...]], Any]:
+    """What two updates leave behind: weights, rows, recorded numbers; or the UserError."""
+
+    @cache
+    def run(words: tuple[str, ...]) -> Any:
+        runs = tmp_path_factory.mktemp("runs")
+        try:
+            with hydra_at(CONF):
+                cell = cell_of([*words, f"runs={runs}"], {})
+            return result(cell)
+        except UserError as error:
+            return f"raises: {error}"
+
+    return run
+
+
+def result(cell: Cell) -> Any:
+    folder = folder_of(cell)
+    said: list[str] = []
+    train_cell(cell, folder, {}, said.append)
+    run = RunFolder(folder / f"seed={cell.seeds[0]}")
+    if said:
+        return f"raises: {said}"
+    networks = read_checkpoint(run.all_checkpoints()[0])["networks"]
+    weights = {f"{name}.{key}": value for name, state in networks.items() for key, value in state.items()}
+    record = {key: run.record.get(key) for key in ("study", "paper", "data", "metrics", "status")}
+    arrays = {path.name: path.read_bytes() for path in run.artifacts.iterdir()}
+    return weights, run.metrics.read_text(), json.dumps(record), arrays
+
+
+def differ(one: Any, other: Any) -> bool:
+    if isinstance(one, str) or isinstance(other, str):
+        return bool(one != other)
+    same = one[0].keys() == other[0].keys() and all(torch.equal(one[0][key], other[0][key]) for key in one[0])
+    return not same or one[1:] != other[1:]
+
+
+@pytest.mark.parametrize(("group", "option", "leaf"), leaves())
+def test_every_leaf_does_something(
+    group: str, option: str, leaf: str, outcome: Callable[[tuple[str, ...]], Any]
+) -> None:
+    if leaf in EXEMPT:
+        assert leaf not in CHANGED
+        return
+    value = "ganrepro.nothing.Here" if leaf.endswith("_target_") else CHANGED[leaf]
+    base = words_of(group, option)
+    before, after = outcome(tuple(base)), outcome((*base, f"{leaf}={schema.shown(value)}"))
+    assert not isinstance(before, str), before
+    assert differ(before, after)
+
+
+def test_the_walk_repeats_itself_exactly(outcome: Callable[[tuple[str, ...]], Any]) -> None:
+    """Without this, any noise would pass for an effect."""
+    assert not differ(outcome(tuple(TINY)), outcome((*TINY, "debug=false")))
+
+
+def test_the_tables_name_no_leaf_that_is_gone() -> None:
+    known = {leaf for _, _, leaf in leaves()}
+    assert not (set(CHANGED) | set(EXEMPT)) - known

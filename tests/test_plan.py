@@ -1,0 +1,140 @@
+"""What is there, what is to do, how long it takes."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ganrepro import reproduce, status
+from ganrepro.cells import Cell
+from ganrepro.plan import describe, duration, plan, run_bytes, seconds_per_update
+from ganrepro.progress import Progress, last_row
+from ganrepro.runs import RunFolder
+from ganrepro.train import check_fit, folder_of, train_cell
+
+Narrow = Callable[..., Cell]
+ROOT = Path(__file__).parents[1]
+
+
+def timed(folder: Path, seed: int, seconds: float, ticks: int = 6) -> RunFolder:
+    run = RunFolder(folder / f"seed={seed}")
+    run.path.mkdir(parents=True)
+    for tick in range(1, ticks + 1):
+        run.append(run.timing, {"generator_updates": 10 * tick, "seconds": seconds, "images_per_second": 50.0})
+    return run
+
+
+def test_durations_read_well() -> None:
+    assert [duration(seconds) for seconds in (4.4, 89, 90, 600, 7200)] == ["4 s", "89 s", "2 min", "10 min", "2.0 h"]
+
+
+def test_seconds_per_update_are_the_cell_s_own_or_its_study_s(tmp_path: Path) -> None:
+    assert seconds_per_update(tmp_path / "study" / "laptop" / "a") is None
+    timed(tmp_path / "study" / "laptop" / "a", 0, seconds=2.0)
+    timed(tmp_path / "study" / "laptop" / "b", 0, seconds=5.0)
+    assert seconds_per_update(tmp_path / "study" / "laptop" / "a") == pytest.approx(0.2)
+    assert seconds_per_update(tmp_path / "study" / "laptop" / "b") == pytest.approx(0.5)
+    assert seconds_per_update(tmp_path / "study" / "laptop" / "new") == pytest.approx(0.35)
+
+
+def test_the_plan_counts_what_is_left(narrow: Narrow) -> None:
+    cell = narrow("seeds=3", "updates=100", "tick=10", "evaluate_every=50", "checkpoint_every=50")
+    folder = folder_of(cell)
+    for seed, (state, updates) in enumerate([("done", 100), ("running", 60)]):
+        run = timed(folder, seed, seconds=10.0)
+        run.write_record({"status": state, "generator_updates": updates})
+    (folder / "seed=0" / "DONE").touch()
+    text = plan([cell], [folder], [2_000_000])
+    assert "1 to train, 1 to resume, 1 done" in text
+    assert "about 2 min on one core" in text  # 140 updates at a second each
+    assert "disk: 4 MB" in text
+
+
+def test_run_bytes_covers_what_a_run_leaves(narrow: Narrow) -> None:
+    cell = narrow("network.generator.hidden=[300,300]")
+    train_cell(cell, folder_of(cell), {})
+    size = sum(path.stat().st_size for path in (folder_of(cell) / "seed=0").rglob("*") if path.is_file())
+    estimate = run_bytes(check_fit(cell), cell.config["optimizer"]["_target_"])
+    assert size < estimate < 5 * size
+
+
+def test_status_lists_every_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cell = tmp_path / "study" / "laptop" / "cell-01234567"
+    for seed, state in enumerate(["done", "diverged", "running", "error", "done"]):
+        timed(cell, seed, 2.0).write_record({"status": state, "generator_updates": 60, "updates_wanted": 160})
+    assert status.row(cell) == ["2", "1", "", "1", "1", "40 s"]
+    with RunFolder(cell / "seed=2").locked():
+        assert describe({"status": "running"}, RunFolder(cell / "seed=2").is_locked()) == "running"
+    monkeypatch.setattr("sys.argv", ["status", "--runs", str(tmp_path)])
+    status.main()
+    assert "cell-01234567" in capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", ["status", "--runs", str(tmp_path / "none")])
+    status.main()
+    assert "No runs in" in capsys.readouterr().out
+
+
+def test_progress_reads_the_folders(narrow: Narrow, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cell = narrow("seeds=2", "updates=100", "tick=10", "evaluate_every=50", "checkpoint_every=50")
+    with Progress([cell], [folder_of(cell)]) as progress:
+        assert progress.line().startswith("0 of 200 updates, 0 of 2 runs finished")
+        run = timed(folder_of(cell), 0, 1.0)
+        with run.locked():
+            assert progress.line().startswith("60 of 200 updates, 0 of 2 runs finished, 50 images/s")
+        for seed in (0, 1):
+            run = RunFolder(folder_of(cell) / f"seed={seed}")
+            run.path.mkdir(exist_ok=True)
+            run.write_record({"status": "done", "updates_wanted": 100, "speed": {"seconds": 3.0}})
+            run.done.touch()
+    assert f"{folder_of(cell).name}: 2 done (6 s)" in capsys.readouterr().out
+
+
+def test_last_row_survives_a_line_cut_by_a_kill(tmp_path: Path) -> None:
+    file = tmp_path / "timing.jsonl"
+    assert last_row(file) == {}
+    file.write_text(json.dumps({"generator_updates": 1}) + "\n" + json.dumps({"generator_updates": 2}) + '\n{"gener')
+    assert last_row(file) == {"generator_updates": 2}
+
+
+def test_reproduce_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every study of conf/experiment, one process each, then the report; any failure makes the exit code."""
+    started: list[list[str]] = []
+
+    def run(command: list[object]) -> subprocess.CompletedProcess[bytes]:
+        started.append([str(word) for word in command])
+        return subprocess.CompletedProcess(command, returncode="run.py" in str(command[1]))
+
+    monkeypatch.setattr(reproduce.subprocess, "run", run)
+    monkeypatch.setattr("sys.argv", ["reproduce", "--scale", "workstation"])
+    assert reproduce.main() == 1
+    studies = sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml"))
+    assert [words[3] for words in started[:-1]] == [f"experiment={study}" for study in studies]
+    assert all("scale=workstation" in words for words in started[:-1])
+    assert started[-1][1:3] == ["-m", "ganrepro.report"]
+    assert studies[0] in capsys.readouterr().err
+    monkeypatch.setattr("sys.argv", ["reproduce", "no_such_study"])
+    with pytest.raises(SystemExit, match="2"):
+        reproduce.main()
+
+
+def test_make_help_lists_every_target() -> None:
+    text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for target in [
+        "help",
+        "setup",
+        "demo",
+        "test",
+        "acceptance",
+        "lint",
+        "bench",
+        "report",
+        "status",
+        "reproduce-all",
+        "clean",
+    ]:
+        assert f"make {target} " in text
+    assert sys.version_info >= (3, 11)
