@@ -55,12 +55,13 @@ def run(conf: Path, words: list[str]) -> int:
     sweep = len(overrides) < len(words)
     with hydra_at(conf):
         cells = cells_of(overrides, sweep)
-    if cells[0].config["resume"]:
-        cells = [resumed(cells, overrides)]
     from ganrepro import train
     from ganrepro.plan import plan, run_bytes
 
-    folders = [train.folder_of(cell) for cell in cells]
+    if resume := cells[0].config["resume"]:
+        cells, folders = [resumed(cells, overrides)], [run_folder(resume).parent]
+    else:
+        folders = [train.folder_of(cell) for cell in cells]
     sizes = [run_bytes(train.check_fit(cell), cell.config["optimizer"]["_target_"]) for cell in cells]
     print(plan(cells, folders, sizes))
     if cells[0].config["plan"]:
@@ -159,9 +160,9 @@ def resumed(cells: list["Cell"], overrides: list[str]) -> "Cell":
     from ganrepro.runs import RunFolder, read_checkpoint
     from ganrepro.train import identity_of
 
-    [cell] = cells if len(cells) == 1 else [None]
-    if cell is None:
+    if len(cells) > 1:
         raise UserError("resume= goes on with one run; leave it out of a sweep, which resumes by itself.")
+    cell = cells[0]
     named_path = Path(cell.config["resume"])
     folder = run_folder(cell.config["resume"])
     record, mine = RunFolder(folder).record, identity_of(cell)
@@ -182,16 +183,17 @@ def resumed(cells: list["Cell"], overrides: list[str]) -> "Cell":
 def summarise(conf: Path, cells: list["Cell"], folders: list[Path]) -> int:
     """Prints the table, writes the study's report beside its runs, and says what failed."""
     from ganrepro.report import sweep_table, write_study
+    from ganrepro.report.study import verdict_text
     from ganrepro.runs import FINISHED, RunFolder
 
     config = cells[0].config
-    out = Path(config["runs"]) / config["study"] / config["scale"] / "report"
-    print(sweep_table([(cell.typed, folder) for cell, folder in zip(cells, folders, strict=True)], out / "sweep"))
-    page = write_study(Path(config["runs"]), config["study"], config["scale"], out, conf / "claims")
+    root, study, scale = Path(config["runs"]), config["study"], config["scale"]
+    out, pairs = root / study / scale / "report", list(zip(cells, folders, strict=True))
+    print(sweep_table([(cell.typed, folder) for cell, folder in pairs], out / "sweep"))
+    page = write_study(root, study, scale, out, conf / "claims")
+    print(verdict_text(root, study, scale, conf / "claims"))
     print(f"Report: {page}")
-    runs = [
-        RunFolder(folder / f"seed={seed}") for cell, folder in zip(cells, folders, strict=True) for seed in cell.seeds
-    ]
+    runs = [RunFolder(folder / f"seed={seed}") for cell, folder in pairs for seed in cell.seeds]
     failed = [run for run in runs if run.record.get("status") not in FINISHED]
     for run in failed:
         print(f"not finished: {run.path} ({run.record.get('reason') or 'cut off'})", file=sys.stderr)

@@ -11,7 +11,7 @@ import jinja2
 from ganrepro.report import figures, tables
 from ganrepro.report.claims import Verdict, board, load_claims, stand_in_of
 from ganrepro.report.records import Run, by_cell, counted, read_runs, select
-from ganrepro.report.rendering import Table, link, to_latex, to_markdown
+from ganrepro.report.rendering import Table, link, to_latex, to_markdown, to_text
 
 # A paper's own table and the figures to draw beside a curve, for the studies that have them.
 PAPER_TABLES = {"gan_mnist": ("Table 1, MNIST", tables.table1)}
@@ -71,6 +71,13 @@ def verdict_table(verdicts: Sequence[Verdict]) -> Table:
         table.rows.append([v.claim["id"], v.word, says, v.claim["figure"] or "", ours, seeds, v.reason])
         table.folders.append(v.runs[0].folder.parent if v.runs else None)
     return table
+
+
+def verdict_text(runs_root: Path, study: str, scale: str, claims_dir: Path) -> str:
+    """The same board for a terminal, narrower; "" where no claim is about the study."""
+    verdicts = board(load_claims(claims_dir), read_runs(runs_root, study, scale), study, scale)
+    rows = [[v.claim["id"], v.word, v.ours, v.reason] for v in verdicts]
+    return to_text(Table(["claim", "verdict", "ours [95 %]", "why"], rows)) if rows else ""
 
 
 def sweep(runs: Sequence[Run], out: Path) -> tuple[Table, Table]:
