@@ -23,6 +23,7 @@ from ganrepro.train import module_of, quiet_lightning
 CONF = Path(__file__).parents[1] / "conf"
 NEVER = 10**9
 
+FULL = ["network=gan2014/paper"]
 RING = [  # the size of the LSGAN authors' 8 Gaussians: z 256, 128-128, batch 512, Adam
     "latent.z.dim=256",
     "network.generator.hidden=[128,128]",
