@@ -94,10 +94,14 @@ def carry_out(conf: Path, overrides: list[str], cells: list["Cell"], folders: li
     """Hands the cells to Hydra's launcher and shows how far their runs are."""
     from ganrepro.progress import Progress
 
-    wanted = cells[0].config["workers"]
-    workers = min(wanted or default_workers(cells[0]), len(cells))
-    if sweep and workers > 1 and not any(word.startswith("hydra/launcher=") for word in overrides):
-        overrides = [*overrides, "hydra/launcher=joblib", f"hydra.launcher.n_jobs={workers}"]
+    seeds = cells[0].seeds
+    workers = min(cells[0].config["workers"] or default_workers(cells[0]), len(cells) * len(seeds))
+    if workers > 1:  # then every seed of every cell is a job of its own, so that no core is left idle
+        sweep = True
+        axis = "seeds=" + ",".join(f"[{seed}]" for seed in seeds)
+        overrides = [*(word for word in overrides if not word.startswith("seeds=")), axis]
+        if not any(word.startswith("hydra/launcher=") for word in overrides):
+            overrides += ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={workers}"]
     with Progress(cells, folders):
         start_hydra(conf, ["-m"] * sweep, overrides)
 

@@ -93,7 +93,7 @@ TOP: dict[str, Key] = {
     "evaluate_every": count("updates between two evaluations; a multiple of tick"),
     "checkpoint_every": count("updates between two checkpoints; a multiple of tick"),
     "threads": count("CPU threads of a run; more threads give other last bits, so it is part of the address"),
-    "workers": count("cells of a sweep trained at once; null: one a core, or one a GPU", optional=True),
+    "workers": count("seeds trained at once, each in a process; null: one a core, or one a GPU", optional=True),
     "runs": Key(str, "folder of all runs"),
     "rerun": Key(
         str,
