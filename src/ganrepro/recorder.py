@@ -48,11 +48,11 @@ class Recorder(L.Callback):
             restore(module, self.state)
             for row in self.folder.rows():
                 self.consider(row)
-        elif not self.folder.samples.exists():
+        else:
             save_png(self.folder.samples / "real.png", grid(module.data.train.pixels[:SHOWN], 8))
             self.draw_samples(trainer, module)
         trainer.should_stop = module.generator_updates >= module.updates  # cut off between the last row and DONE
-        self.begun = time.monotonic()
+        self.begun, self.images = time.monotonic(), module.images_seen
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         assert isinstance(module, AdversarialModule)
@@ -60,18 +60,19 @@ class Recorder(L.Callback):
         trained = time.monotonic() - self.begun
         self.reason = not_finite(row)
         row = {"generator_updates": updates, "images_seen": module.images_seen, **row}
-        if updates % self.evaluate_every == 0 and not self.reason:
+        last, due = updates >= module.updates, updates % self.evaluate_every == 0
+        if not self.reason and (last or due):
             self.reason = self.draw_samples(trainer, module) or not_finite(dict(module.named_parameters()))
-            row |= {} if self.reason else self.evaluate().metrics
+        if not self.reason and due:
+            row |= self.evaluate().metrics
         self.folder.append(self.folder.metrics, row)
         log_row(trainer.loggers, row)
         if self.consider(row):
             weights = {"networks": network_states(module), "generator_updates": updates}
             write_atomically(self.folder.best, lambda file: torch.save(weights, file))
-        last = updates >= module.updates
         if not self.reason and (last or updates % self.checkpoint_every < module.tick):
             self.folder.save_checkpoint(checkpoint(module, self.folder.metrics.stat().st_size), updates)
-        self.time(module, trained)
+        self.write_timing(module, trained)
         trainer.should_stop = last or self.reason is not None
 
     def consider(self, row: dict[str, Any]) -> bool:
@@ -94,15 +95,14 @@ class Recorder(L.Callback):
         constant = bool(samples.std(0).max() < CONSTANT * (high - low))
         return "constant output" if constant and module.generator_updates else None
 
-    def time(self, module: AdversarialModule, trained: float) -> None:
+    def write_timing(self, module: AdversarialModule, trained: float) -> None:
         """One row of timing.jsonl: seconds of this tick with and without what was done at its end."""
         now = time.monotonic()
-        images = module.images_seen - getattr(self, "images", 0 if self.state is None else self.state["images_seen"])
         row = {
             "generator_updates": module.generator_updates,
             "seconds": round(now - self.begun, 4),
             "train_seconds": round(trained, 4),
-            "images_per_second": round(images / trained, 1),
+            "images_per_second": round((module.images_seen - self.images) / trained, 1),
         }
         self.folder.append(self.folder.timing, row)
         self.begun, self.images = now, module.images_seen

@@ -14,8 +14,8 @@ from ganrepro.runs import RunFolder, read_checkpoint
 
 ROOT = Path(__file__).parents[2]
 WORDS = [
-    "experiment=gan_mnist", "updates=600", "seeds=[0]", "network.generator.hidden=[64,64]", "tick=10",
-    "network.discriminator.units=[32,32]", "evaluate_every=50", "checkpoint_every=50", "evaluation.samples=200",
+    "experiment=gan_mnist", "updates=20000", "seeds=[0]", "network.generator.hidden=[64,64]", "tick=10",
+    "network.discriminator.units=[32,32]", "evaluate_every=500", "checkpoint_every=500", "evaluation.samples=200",
 ]  # fmt: skip
 KILLS = 20
 
@@ -51,7 +51,7 @@ def test_twenty_kills_at_random_moments(tmp_path: Path) -> None:
                 time.sleep(0.01)
             time.sleep(chance.uniform(0, seconds / KILLS))
         else:
-            time.sleep(chance.uniform(0, 14))
+            time.sleep(chance.uniform(0, 10))
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             kills += 1
