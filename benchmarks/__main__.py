@@ -1,10 +1,7 @@
 """`make bench`: prints each figure beside what it should reach."""
 
-import os
-import platform
 import subprocess
 import sys
-import time
 from pathlib import Path
 from statistics import median
 
@@ -17,6 +14,7 @@ from torchvision import transforms
 from benchmarks.paired import Ratio, in_turn, ratio, seconds
 from benchmarks.steps import FULL, RING, random_data, step_ratio
 from ganrepro.metrics.parzen import ParzenLogLikelihood
+from ganrepro.provenance import commit, hardware
 
 ROOT = Path(__file__).parents[1]
 
@@ -84,8 +82,8 @@ def start_up() -> float:
 
 def main() -> None:
     torch.set_num_threads(1)
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
-    print(f"{time.strftime('%Y-%m-%d')}, torch {torch.__version__}, {device}, {os.cpu_count()} cores, 1 thread")
+    machine = hardware("cuda" if torch.cuda.is_available() else "cpu")
+    print(f"commit {commit()[0]}, torch {torch.__version__}, {machine['name']}, {machine['cores']} cores, 1 thread")
     print("ratio = plain seconds / our seconds, median of pairs [95 % interval]; above 1: ours is faster")
     print(f"gan_mnist step (reaches 0.97):  {step_ratio(FULL, (1, 28, 28), tick=50, ticks=21)}", flush=True)
     print(f"ring-sized step (reaches 0.97): {step_ratio(RING, (1, 1, 2), tick=50, ticks=60)}", flush=True)

@@ -63,10 +63,11 @@ def run(conf: Path, words: list[str]) -> int:
     else:
         folders = [train.folder_of(cell) for cell in cells]
     sizes = [run_bytes(train.check_fit(cell), cell.config["optimizer"]["_target_"]) for cell in cells]
+    if not cells[0].config["plan"]:
+        check_writable(Path(cells[0].config["runs"]))
     print(plan(cells, folders, sizes))
     if cells[0].config["plan"]:
         return 0
-    check_writable(Path(cells[0].config["runs"]))
     carry_out(conf, overrides, cells, folders, sweep)
     return summarise(conf, cells, folders)
 
