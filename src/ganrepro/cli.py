@@ -57,6 +57,7 @@ def run(conf: Path, words: list[str]) -> int:
         cells = cells_of(overrides, sweep)
     from ganrepro import train
     from ganrepro.plan import plan, run_bytes
+    from ganrepro.runs import RunFolder
 
     if resume := cells[0].config["resume"]:
         cells, folders = [resumed(cells, overrides)], [run_folder(resume).parent]
@@ -68,7 +69,11 @@ def run(conf: Path, words: list[str]) -> int:
     print(plan(cells, folders, sizes))
     if cells[0].config["plan"]:
         return 0
-    carry_out(conf, overrides, cells, folders, sweep)
+    runs = [
+        (RunFolder(folder / f"seed={n}"), cell) for cell, folder in zip(cells, folders, strict=True) for n in cell.seeds
+    ]
+    if any(train.state_of(run, cell) != "skip" for run, cell in runs):
+        carry_out(conf, overrides, cells, folders, sweep)
     return summarise(conf, cells, folders)
 
 
