@@ -118,7 +118,7 @@ def test_wandb_offline_for_real(narrow: Narrow, monkeypatch: pytest.MonkeyPatch,
     """The true service, writing to disk: two seeds in one process are two runs, and nothing global is left open."""
     import wandb
 
-    monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.delenv("WANDB_SILENT", raising=False)
     cell = narrow("logger=wandb", "seeds=2", "updates=4")
     train_cell(cell, folder_of(cell), {})
     assert wandb.run is None

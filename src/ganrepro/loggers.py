@@ -1,6 +1,7 @@
 """Dashboards. metrics.jsonl is the truth; a logger is a view of it, with generator_updates as its x-axis."""
 
 import importlib.util
+import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -44,6 +45,8 @@ def tensorboard(about: About) -> Logger:
 
 def wandb(about: About, project: str, offline: bool) -> Logger:
     """One W&B run a seed, grouped by study and cell, with generator_updates as the step of every metric."""
+    if offline:  # thirty lines a seed that say nothing; online they have the run's address
+        os.environ.setdefault("WANDB_SILENT", "true")
     logger = WandbLogger(
         project=project,
         offline=offline,
