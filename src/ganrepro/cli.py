@@ -192,6 +192,7 @@ def resumed(cells: list["Cell"], overrides: list[str]) -> "Cell":
 
 def summarise(conf: Path, cells: list["Cell"], folders: list[Path]) -> int:
     """Prints the table, writes the study's report beside its runs, and says what failed."""
+    from ganrepro.plan import describe
     from ganrepro.report import sweep_table, write_study
     from ganrepro.report.study import verdict_text
     from ganrepro.runs import FINISHED, RunFolder
@@ -206,7 +207,10 @@ def summarise(conf: Path, cells: list["Cell"], folders: list[Path]) -> int:
     runs = [RunFolder(folder / f"seed={seed}") for cell, folder in pairs for seed in cell.seeds]
     failed = [run for run in runs if run.record.get("status") not in FINISHED]
     for run in failed:
-        print(f"not finished: {run.path} ({run.record.get('reason') or 'cut off'})", file=sys.stderr)
+        print(
+            f"not finished: {run.path} ({run.record.get('reason') or describe(run.record, run.is_locked())})",
+            file=sys.stderr,
+        )
     return ERROR if failed else 0
 
 
