@@ -130,7 +130,7 @@ class RunFolder:
                 return read_checkpoint(path)
             except UserError as error:
                 print(f"{error} Falling back to the one before.", flush=True)
-                path.unlink()
+                path.replace(path.with_suffix(".corrupt"))
         return None
 
     def rewind(self, metrics_bytes: int) -> None:

@@ -28,7 +28,7 @@ from ganrepro.latents import Latent
 from ganrepro.networks.layers import initialised
 from ganrepro.provenance import address_hash, hardware, provenance, source_digest
 from ganrepro.recorder import Recorder, network_states
-from ganrepro.runs import FINISHED, RunFolder, read_checkpoint, write_atomically
+from ganrepro.runs import FINISHED, Busy, RunFolder, read_checkpoint, write_atomically
 from ganrepro.streams import stream
 
 CRITICS = ("discriminator",)
@@ -139,7 +139,11 @@ def train_cell(cell: Cell, folder: Path, claims: dict[str, str], say: Callable[[
             with run.locked():
                 if state_of(run, cell) != "skip":
                     train_seed(cell, run, seed, claims)
+        except Busy as error:
+            say(str(error))
         except UserError as error:
+            if run.path.is_dir() and not run.done.exists():
+                run.write_record({**run.record, "status": "error", "reason": str(error)})
             say(f"{run.path}: {error}")
         except Exception as error:
             (run.path / "error.txt").write_text(traceback.format_exc())
@@ -213,8 +217,10 @@ def starting_point(run: RunFolder, config: dict[str, Any]) -> dict[str, Any] | N
 
 def put_aside(run: RunFolder) -> None:
     """Moves what older sources made out of the way, for rerun=stale; nothing is deleted."""
-    aside = run.path.parent / ".stale" / f"{run.path.name}-{run.record['source_digest']}"
-    aside.mkdir(parents=True, exist_ok=True)
+    name = f"{run.path.name}-{run.record['source_digest']}"
+    taken = len(list((run.path.parent / ".stale").glob(f"{name}*")))
+    aside = run.path.parent / ".stale" / (f"{name}.{taken}" if taken else name)
+    aside.mkdir(parents=True)
     for path in run.path.iterdir():
         if path.name != ".lock":
             path.replace(aside / path.name)
