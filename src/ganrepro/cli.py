@@ -205,7 +205,13 @@ def summarise(conf: Path, cells: list["Cell"], folders: list[Path]) -> int:
     print(verdict_text(root, study, scale, conf / "claims"))
     print(f"Report: {page}")
     runs = [RunFolder(folder / f"seed={seed}") for cell, folder in pairs for seed in cell.seeds]
-    failed = [run for run in runs if run.record.get("status") not in FINISHED]
+    short = {"done": config["updates"]}  # a diverged run ended where it did
+    failed = [
+        run
+        for run in runs
+        if run.record.get("status") not in FINISHED
+        or run.record.get("generator_updates", 0) < short.get(run.record["status"], 0)
+    ]
     for run in failed:
         print(
             f"not finished: {run.path} ({run.record.get('reason') or describe(run.record, run.is_locked())})",

@@ -195,6 +195,9 @@ def check(config: Mapping[str, Any]) -> None:
             raise UserError(f"{name}={shown(value)}: {problem}. ({name}: {key.help})")
     if config["update"] == "simultaneous" and config["k"] != 1:
         raise UserError(f"k={config['k']} does not go with update=simultaneous: both step once. Use update=d_then_g.")
+    seeds = config["seeds"]
+    if isinstance(seeds, list) and (not seeds or len(set(seeds)) < len(seeds)):
+        raise UserError(f"seeds={shown(seeds)}: needs at least one seed, and each once.")
     for name in ("evaluate_every", "checkpoint_every"):
         if config[name] % config["tick"]:
             raise UserError(f"{name}={config[name]}: needs a multiple of tick={config['tick']}.")
