@@ -12,13 +12,14 @@ from torch.nn.functional import softplus
 
 from benchmarks.paired import Ratio, ratio
 from ganrepro.adversarial import AdversarialModule
+from ganrepro.assemble import module_of
 from ganrepro.cells import cell_of, hydra_at
 from ganrepro.data.images import ImageData, Images
 from ganrepro.evaluation import Evaluated
 from ganrepro.loggers import About, csv
 from ganrepro.recorder import Recorder
 from ganrepro.runs import RunFolder
-from ganrepro.train import module_of, quiet_lightning
+from ganrepro.train import quiet_lightning
 
 CONF = Path(__file__).parents[1] / "conf"
 NEVER = 10**9

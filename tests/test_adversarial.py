@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from ganrepro.adversarial import AdversarialModule, evaluating
+from ganrepro.assemble import module_of
 from ganrepro.cells import Cell
 from ganrepro.data.images import ImageData, Images
 from ganrepro.streams import stream
-from ganrepro.train import module_of, quiet_lightning
+from ganrepro.train import quiet_lightning
 
 Narrow = Callable[..., Cell]
 

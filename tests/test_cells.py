@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ganrepro import schema
+from ganrepro import cells, schema
 from ganrepro.cells import NOT_IDENTITY, cells_of
 from ganrepro.errors import UserError
 from ganrepro.provenance import address_hash
@@ -77,7 +77,8 @@ def test_the_address_ignores_what_changes_nothing_and_nothing_else() -> None:
         [cell] = cells_of(["experiment=gan_mnist", *words], sweep=False)
         return address_hash(cell.identity())
 
-    same = ["updates=9", "seeds=7", "runs=x", "logger=wandb", "keep=weights", "debug=true", "workers=3", "budget=1"]
+    same = ["weight.generator=1", "data.value_range=[0,1]", "evaluation.sigmas=[0.1,1,10]"]  # as their floats
+    same += ["updates=9", "seeds=7", "runs=x", "logger=wandb", "keep=weights", "debug=true", "workers=3", "budget=1"]
     assert {address(word) for word in same} == {address()}
     other = ["batch_size=9", "loss=gan_saturating", "threads=2", "latent.z.dim=9", "evaluation.samples=9", "tick=25"]
     assert len({address(), *(address(word) for word in other)}) == len(other) + 1
@@ -93,6 +94,17 @@ def test_a_sweep_has_its_cells_in_order() -> None:
     ]
 
 
+@pytest.mark.usefixtures("conf")
+def test_a_grid_of_numbers_is_no_departure(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = cells._own
+    monkeypatch.setattr(cells, "_own", lambda words: (own(words)[0], {"weight.generator": "1,2e0"}, own(words)[2]))
+    for typed, shown in (("1", "1.0"), ("2", "2.0"), ("3", "3.0")):
+        [cell] = cells_of(["experiment=gan_mnist", f"weight.generator={typed}"], sweep=False)
+        assert cell.coordinates == {"weight.generator": shown}
+        assert cell.departures == ({} if typed != "3" else {"weight.generator": "3.0"})
+        assert cell.study_updates == 2 * 3 * 8000
+
+
 REFUSED = {
     "experiment=gan_minst": "Unknown study experiment=gan_minst. Did you mean gan_mnist?",
     "los=gan": "Unknown key 'los'. Did you mean loss?",
@@ -105,13 +117,22 @@ REFUSED = {
     "k=2": "k=2 does not go with update=simultaneous",
     "optimizer.lr=-1": "optimizer.lr=-1: needs a number, above 0.",
     "network.discriminator.keep_input=1.5": "needs a number, above 0, at most 1.",
+    "optimizer.lr=inf": "optimizer.lr=inf: needs a number, above 0.",
+    "optimizer.lr=nan": "optimizer.lr=nan: needs a number, above 0.",
+    "evaluation.sigmas=[0.1]": "evaluation.sigmas=[0.1]: needs a list of 3, each a number, above 0.",
+    "seeds=[]": "seeds=[]: needs at least one seed",
+    "seeds=[1,1]": "seeds=[1,1]: needs at least one seed, and each once.",
+    "runs=''": "runs=: needs a word",
+    "loss=gan,": "Cannot read 'loss=gan,': type key=value",
+    "~latent": "~latent: nothing can be taken out",
+    "hydra.foo=1": "Hydra has no key 'hydra.foo'",
     "tick=30": "evaluate_every=500: needs a multiple of tick=30.",
     "update=simultanous": "did you mean simultaneous?",
     "loss=gan,gan_saturating": "names several values: add -m",
     "seeds=0": "seeds=0: needs a count or a list",
     "data=image_folder": "data.folder",
     "optimizer.betas=[0.5,0.9]": "optimizer.betas is not a key of the options chosen here",
-    "bad": "Cannot read the command line",
+    "bad": "Cannot read 'bad': type key=value",
 }
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ganrepro import cli, schema
+from ganrepro import cli, schema, usage
+from ganrepro.cells import cells_of
 from ganrepro.runs import RunFolder
 
 ROOT = Path(__file__).parents[1]
@@ -30,14 +31,14 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
 
 
 def test_alone_it_says_what_to_type_and_lists_the_studies() -> None:
-    text = cli.welcome(CONF)
+    text = usage.welcome(CONF)
     assert "python run.py experiment=gan_mnist" in text
     for study in (CONF / "experiment").glob("*.yaml"):
         assert any(line.split()[:1] == [study.stem] and len(line.split()) > 3 for line in text.splitlines())
 
 
 def test_help_has_every_key_and_option() -> None:
-    text = cli.help_text(CONF)
+    text = usage.help_text(CONF)
     assert all(f" {key} " in text for key in (*schema.TOP, *schema.OPTIONS))
     assert "gan_saturating" in text
     assert max(map(len, text.splitlines())) <= 110
@@ -59,6 +60,14 @@ ERRORS = [
     (["experiment=gan_mnist", "trainer=cuda"], "trainer.accelerator=cuda: there is none here"),
     (["experiment=gan_mnist", "data=image_folder"], "data.folder must be given (the pictures"),
     (["experiment=gan_mnist", "resume=/nowhere"], "there is no run folder"),
+    (["experiment=gan_mnist", "evaluation.sigmas=[1,0.1,10]"], "evaluation.sigmas is"),
+    (["-m", "experiment=gan_mnist", "data=mnist,svhn", "data.download=1"], "data.download=1: needs true or false"),
+    (["-m", "experiment=gan_mnist", "keep=full,weights"], "keep cannot be swept: it changes no result"),
+    (["-m", "experiment=gan_mnist", "updates=50,100"], "updates cannot be swept"),
+    (["-m", "experiment=gan_mnist", "logger=csv,wandb"], "logger cannot be swept"),
+    (["-m", "experiment=gan_mnist", "loss=gan,gan"], "Two cells of this sweep are the same run"),
+    (["--cfg", "job", "experiment=gan_minst"], "gan_minst"),
+    (["-c", "job", "experiment=gan_minst"], "gan_minst"),
     (["-m", "experiment=gan_mnist", "scale=laptop,paper"], "scale cannot be swept"),
     (["-m", "experiment=gan_mnist", "batch_size=10,20,0"], "batch_size=0: needs"),
     (["-m", "experiment=gan_mnist", "data.value_range=[0,1],[-1,1]"], "set data.value_range"),
@@ -106,7 +115,7 @@ def test_plan_prints_jobs_time_and_disk_and_starts_nothing(run: Run, tmp_path: P
     code, out, _ = run("-m", "experiment=gan_mnist", "loss=gan,gan_saturating", "seeds=4", "plan=true")
     assert code == 0
     assert out.count("4 to train") == 2
-    assert "time: about 2 min for the whole study" in out
+    assert "time: about 5 min on two cores (by the study's budget)" in out  # 2 x 4 seeds; 2 min are for 3
     assert "MB" in out
     assert not (tmp_path / "runs").exists()
 
@@ -179,6 +188,68 @@ def test_resume_refuses_another_configuration_and_names_the_keys(
     assert "cannot be read as a checkpoint" in err
 
 
+def test_resume_names_a_run_by_its_seed_and_a_checkpoint_to_go_on_from(
+    run: Run, narrow_words: list[str], tmp_path: Path
+) -> None:
+    words = ["experiment=gan_mnist", *narrow_words]
+    assert run(*words)[0] == 0
+    [folder] = tmp_path.glob("runs/gan_mnist/laptop/*/seed=0")
+    before = RunFolder(folder).record
+    code, _, err = run(*words, f"resume={folder / 'checkpoints' / 'best.pt'}", "updates=12")
+    assert code == cli.ERROR
+    assert "holds weights only" in err
+    assert RunFolder(folder).record == before
+    moved = tmp_path / "it's, a = [copy]" / "mine"
+    shutil.copytree(folder, moved)
+    code, _, err = run(*words, f"resume={moved}", "updates=12")
+    assert code == cli.ERROR
+    assert "name it seed=0" in err
+    moved = moved.rename(moved.with_name("seed=0"))
+    code, _, err = run(*words, f"resume={moved}", "updates=12")
+    assert (code, err) == (0, "")
+    assert RunFolder(moved).record["generator_updates"] == 12
+    assert RunFolder(folder).record == before
+    assert [path.name for path in moved.parent.iterdir()] == ["seed=0"]
+
+
+def test_what_cannot_be_made_longer_stops_before_training(run: Run, narrow_words: list[str], tmp_path: Path) -> None:
+    words = ["-m", "experiment=gan_mnist", "loss=gan_saturating,gan", *narrow_words]
+    assert run(*words[1:2], *narrow_words, "keep=weights")[0] == 0
+    code, _, err = run(*words, "updates=12")
+    assert code == cli.ERROR
+    assert "keep=weights" in err
+    assert len(list(tmp_path.rglob("result.json"))) == 1
+
+
+PATHS = ["it's", "p,q", "a b", "k=v", "[x](y){z}", "back\\slash", "end\\", 'say "hi"', "1", "true", "ä"]
+
+
+@pytest.mark.usefixtures("conf")
+@pytest.mark.parametrize("path", PATHS)
+def test_any_path_reaches_the_configuration_as_typed(path: str) -> None:
+    [cell] = cells_of(["experiment=gan_mnist", cli.quoted(f"runs={path}", sweep=True)], sweep=True)
+    assert cell.config["runs"] == path
+
+
+def test_home_is_expanded_and_what_is_quoted_or_swept_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert cli.quoted("runs=~/r", sweep=False) == "runs='/home/me/r'"
+    for word in ("runs='a b'", "resume=null", "data.folder=a,b", "loss=gan,x"):
+        assert cli.quoted(word, sweep=True) == word
+
+
+def test_help_anywhere_is_ours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["run.py", "experiment=gan_mnist", "--help"])
+    cli.main(CONF)
+    assert "Keys of the options" in capsys.readouterr().out
+
+
+def test_a_single_run_that_departs_says_so_in_the_table(run: Run, narrow_words: list[str]) -> None:
+    _, out, _ = run("experiment=gan_mnist", *narrow_words)
+    assert "batch_size=10" in out.split("runs", 1)[1]
+    assert "default" not in out.split("† departs")[0]
+
+
 def test_a_study_joins_by_its_yaml_alone(run: Run, narrow_words: list[str], tmp_path: Path) -> None:
     """A study with a grid of its own: -m runs it, its axes name the folders and are no departures."""
     conf = tmp_path / "conf"
@@ -186,7 +257,7 @@ def test_a_study_joins_by_its_yaml_alone(run: Run, narrow_words: list[str], tmp_
     text = (CONF / "experiment" / "gan_mnist.yaml").read_text().replace("study: gan_mnist", "study: gan_losses")
     text += "\nhydra: {sweeper: {params: {loss: 'gan,gan_saturating'}}}\n"
     (conf / "experiment" / "gan_losses.yaml").write_text(text)
-    assert "gan_losses" in cli.welcome(conf)
+    assert "gan_losses" in usage.welcome(conf)
     code, _, _ = run("-m", "experiment=gan_losses", "workers=1", *narrow_words, conf=conf)
     assert code == 0
     records = [RunFolder(path).record for path in sorted(tmp_path.glob("runs/gan_losses/laptop/*/seed=0"))]

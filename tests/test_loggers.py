@@ -10,9 +10,11 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ganrepro import loggers
+from ganrepro.assemble import check_fit, folder_of
 from ganrepro.cells import Cell
+from ganrepro.errors import UserError
 from ganrepro.runs import RunFolder
-from ganrepro.train import folder_of, train_cell
+from ganrepro.train import train_cell
 
 Narrow = Callable[..., Cell]
 
@@ -40,10 +42,34 @@ def test_tensorboard_has_scalars_and_pictures(narrow: Narrow) -> None:
     assert [event.step for event in events.Images("samples")] == [0, 4, 8]
 
 
-def test_tensorboard_absent_says_what_to_install(narrow: Narrow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensorboard_after_a_cut_shows_each_row_once(narrow: Narrow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six updates are seen, the checkpoint has four: the rows that were trained twice are shown once."""
+    append = RunFolder.append
+
+    def cut(run: RunFolder, file: Path, row: dict[str, Any]) -> None:
+        append(run, file, row)
+        if file == run.timing and row["generator_updates"] == 6:
+            raise KeyboardInterrupt
+
+    cell = narrow("logger=tensorboard")
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "append", cut)
+        with pytest.raises(KeyboardInterrupt):
+            run_of(cell)
+    run = run_of(cell)
+    events = EventAccumulator(str(run.path / "tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("loss/generator")] == [2, 4, 6, 8]
+    assert [event.step for event in events.Images("samples")] == [0, 4, 8]
+
+
+def test_a_logger_that_cannot_work_stops_before_training(narrow: Narrow, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(loggers.UserError, match="pip install"):
-        loggers.tensorboard(loggers.About(RunFolder(Path()), "s", "c", 0, {}))
+    with pytest.raises(UserError, match="pip install"):
+        check_fit(narrow("logger=tensorboard"))
+    monkeypatch.setattr("wandb.login", lambda prompt: False)
+    check_fit(narrow("logger=wandb"))
+    with pytest.raises(UserError, match="wandb login"):
+        check_fit(narrow("logger=wandb", "logger.offline=false"))
 
 
 class FakeRun:
@@ -103,6 +129,19 @@ def test_wandb_gets_one_run_a_seed_with_our_clock(
         assert rows == RunFolder(folder_of(cell) / f"seed={seed}").rows()
         assert [row["generator_updates"] for row in run.rows if "samples" in row] == [0, 4, 8]
         assert run.exit_code == 0
+
+
+def test_wandb_goes_on_in_its_run_and_begins_a_new_one_for_a_new_seed(
+    narrow: Narrow, wandb_runs: list[tuple[FakeRun, dict[str, Any]]]
+) -> None:
+    run_of(narrow("updates=4"))  # csv: its rows are shown when W&B joins
+    run = run_of(narrow("updates=8", "logger=wandb"))
+    run_of(narrow("updates=12", "logger=wandb"))
+    train_cell(narrow("seeds=[1]", "logger=wandb"), run.path.parent, {})
+    ids = [arguments["id"] for _, arguments in wandb_runs]
+    assert ids[0] == ids[1] != ids[2]
+    shown = [[row["generator_updates"] for row in run.rows if "samples" not in row] for run, _ in wandb_runs]
+    assert shown == [[2, 4, 6, 8], [10, 12], [2, 4, 6, 8]]
 
 
 def test_wandb_shows_a_crash_as_failed(

@@ -14,10 +14,11 @@ import pytest
 import torch
 
 from ganrepro import schema
+from ganrepro.assemble import folder_of
 from ganrepro.cells import Cell, cell_of, hydra_at
 from ganrepro.errors import UserError
 from ganrepro.runs import RunFolder, read_checkpoint
-from ganrepro.train import folder_of, train_cell
+from ganrepro.train import train_cell
 
 CONF = Path(__file__).parents[1] / "conf"
 GROUPS = ("model", "data", "network", "latent", "loss", "optimizer", "trainer", "logger")

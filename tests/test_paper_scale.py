@@ -7,9 +7,10 @@ import lightning as L
 import pytest
 import torch
 
+from ganrepro.assemble import module_of
 from ganrepro.cells import cell_of, hydra_at
 from ganrepro.data.images import ImageData, Images
-from ganrepro.train import module_of, quiet_lightning
+from ganrepro.train import quiet_lightning
 
 CONF = Path(__file__).parents[1] / "conf"
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from ganrepro import reproduce, status
-from ganrepro.cells import Cell
-from ganrepro.plan import describe, duration, plan, run_bytes, seconds_per_update
+from ganrepro.assemble import check_fit, folder_of
+from ganrepro.cells import Cell, cells_of
+from ganrepro.plan import describe, duration, heading, plan, run_bytes, seconds_per_update
 from ganrepro.progress import Progress, last_row
-from ganrepro.runs import RunFolder
-from ganrepro.train import check_fit, folder_of, train_cell
+from ganrepro.runs import RunFolder, write_wanted
+from ganrepro.train import train_cell
 
 Narrow = Callable[..., Cell]
 ROOT = Path(__file__).parents[1]
@@ -46,10 +47,30 @@ def test_the_plan_counts_what_is_left(narrow: Narrow) -> None:
         run = timed(folder, seed, seconds=10.0)
         run.write_record({"status": state, "generator_updates": updates})
     (folder / "seed=0" / "DONE").touch()
-    text = plan([cell], [folder], [2_000_000])
+    text = plan([cell], [folder], [2_000_000], workers=1)
     assert "1 to train, 1 to resume, 1 done" in text
-    assert "about 2 min on one core" in text  # 140 updates at a second each
+    assert "about 2 min with 1 at once" in text  # 140 updates at a second each
     assert "disk: 4 MB" in text
+    assert "about 70 s with 2 at once" in plan([cell], [folder], [2_000_000], workers=9)
+    with RunFolder(folder / "seed=1").locked():
+        assert "1 to train, 1 in training by another process, 1 done" in plan([cell], [folder], [1], workers=1)
+    shorter = narrow("seeds=[0]", "updates=40", "tick=10", "evaluate_every=40", "checkpoint_every=40")
+    assert "1 done (with up to 100 updates, more than updates=40)" in plan([shorter], [folder], [1], workers=1)
+
+
+def test_before_any_timing_the_budget_is_taken_by_updates_and_seeds(narrow: Narrow, tmp_path: Path) -> None:
+    cell = narrow("updates=4000", "tick=50", "evaluate_every=500", "checkpoint_every=500", "seeds=6")
+    assert cell.study_updates == 3 * 8000
+    text = plan([cell], [tmp_path / "none"], [1], workers=2)
+    assert "about 2 min on two cores (by the study's budget)" in text
+    assert "about 4 min" in plan([cell, cell], [tmp_path / "none", tmp_path / "too"], [1, 1], workers=2)
+    assert "not known" in plan([narrow("budget=null")], [tmp_path / "none"], [1], workers=2)
+
+
+def test_the_heading_has_what_all_cells_share(conf: Path) -> None:
+    cells = cells_of(["experiment=gan_mnist", "k=1", "batch_size=9", "loss=gan,gan_saturating"], sweep=True)
+    assert heading(cells) == "gan_mnist at scale laptop (batch_size=9)"
+    assert heading(cells[:1]) == "gan_mnist at scale laptop (batch_size=9)"
 
 
 def test_run_bytes_covers_what_a_run_leaves(narrow: Narrow) -> None:
@@ -66,12 +87,17 @@ def test_status_lists_every_state(
     cell = tmp_path / "study" / "laptop" / "cell-01234567"
     for seed, state in enumerate(["done", "diverged", "running", "error", "done"]):
         timed(cell, seed, 2.0).write_record({"status": state, "generator_updates": 60, "updates_wanted": 160})
-    assert status.row(cell) == ["2", "1", "", "1", "1", "40 s"]
+    assert status.row(cell) == ["2", "1", "", "1", "1", "", "40 s"]
+    write_wanted(cell, [0, 1, 7, 8], updates=100)
+    assert status.row(cell) == ["2", "1", "", "1", "1", "2", "80 s"]
+    write_wanted(tmp_path / "study" / "laptop" / "cell-untouched", [0], updates=100)
     with RunFolder(cell / "seed=2").locked():
         assert describe({"status": "running"}, RunFolder(cell / "seed=2").is_locked()) == "running"
     monkeypatch.setattr("sys.argv", ["status", "--runs", str(tmp_path)])
     status.main()
-    assert "cell-01234567" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "cell-01234567" in out
+    assert "cell-untouched" in out
     monkeypatch.setattr("sys.argv", ["status", "--runs", str(tmp_path / "none")])
     status.main()
     assert "No runs in" in capsys.readouterr().out

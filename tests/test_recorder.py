@@ -5,10 +5,11 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from ganrepro.assemble import folder_of, module_of
 from ganrepro.cells import Cell
 from ganrepro.recorder import Recorder, not_finite
 from ganrepro.runs import RunFolder
-from ganrepro.train import folder_of, module_of, train_cell
+from ganrepro.train import train_cell
 
 Narrow = Callable[..., Cell]
 

@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from ganrepro import load, train
+from ganrepro.assemble import check_fit, folder_of
 from ganrepro.cells import Cell
 from ganrepro.errors import UserError
 from ganrepro.recorder import Recorder
 from ganrepro.runs import RunFolder, read_checkpoint
-from ganrepro.train import check_fit, folder_of, train_cell
+from ganrepro.train import check_startable, state_of, train_cell
 
 Narrow = Callable[..., Cell]
 CLAIMS = {"gan.mnist_ll": "01234567"}
@@ -150,6 +151,102 @@ def test_a_failure_is_recorded_and_tried_again(
     assert not (runs[0].path / "error.txt").exists()
 
 
+def test_a_plain_error_in_training_is_recorded_as_one(narrow: Narrow, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: object) -> None:
+        raise UserError("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(train, "fit", refuses)
+        run = trained(narrow())
+    assert (run.record["status"], run.record["reason"]) == ("error", "the disk is full")
+    assert trained(narrow()).record["status"] == "done"
+
+
+@pytest.mark.parametrize("error", [ValueError("no such luck"), UserError("the disk is full")])
+def test_a_failed_extension_keeps_the_result_and_is_tried_again(
+    narrow: Narrow, monkeypatch: pytest.MonkeyPatch, error: Exception, tmp_path: Path
+) -> None:
+    run = trained(narrow())
+    before = run.record
+
+    def fails(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Recorder, "write_timing", fails)
+        trained(narrow("updates=16"))
+    assert run.done.exists()
+    assert run.record == before
+    assert state_of(run, narrow()) == "skip"
+    straight = trained(narrow("updates=16", f"runs={tmp_path / 'straight'}"))
+    assert equal(contents(trained(narrow("updates=16"))), contents(straight))
+
+
+def damage(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def test_a_damaged_checkpoint_with_none_before_it(narrow: Narrow, capsys: pytest.CaptureFixture[str]) -> None:
+    """A finished run stays what it is; one that was cut off begins anew. The damaged file is kept."""
+    run = trained(narrow())
+    before = run.record
+    damage(run.all_checkpoints()[0])
+    capsys.readouterr()
+    trained(narrow("updates=16"))
+    out = capsys.readouterr().out
+    assert "There is none before it." in out
+    assert "no checkpoint that can be read" in out
+    assert "keep=weights" not in out
+    assert (run.record, run.done.exists()) == (before, True)
+    assert len(list(run.checkpoints.glob("*.corrupt"))) == 1
+    with pytest.raises(UserError, match="no checkpoint that can be read"):
+        check_startable(run, narrow("updates=16"))
+    run.done.unlink()
+    run.write_record({**before, "status": "running"})
+    trained(narrow())
+    assert run.record["metrics"] == before["metrics"]
+
+
+def cut_before_the_end(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(*_: object) -> None:
+        raise Cut
+
+    with monkeypatch.context() as killed:
+        killed.setattr(train, "finish", cut)
+        with pytest.raises(Cut):
+            trained(cell)
+
+
+def test_a_damaged_newest_checkpoint_falls_back(
+    narrow: Narrow, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    cut_before_the_end(narrow(), monkeypatch)
+    run = RunFolder(folder_of(narrow()) / "seed=0")
+    damage(run.all_checkpoints()[0])
+    trained(narrow())
+    assert capsys.readouterr().out.count("Falling back to the one before.") == 1
+    assert equal(contents(run), contents(trained(narrow(f"runs={tmp_path / 'whole'}"))))
+
+
+def test_a_run_cut_off_beyond_what_is_asked_is_refused(narrow: Narrow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Going on would label the longer run with the shorter one's number."""
+    cut_before_the_end(narrow("updates=12"), monkeypatch)
+    run = RunFolder(folder_of(narrow()) / "seed=0")
+    with pytest.raises(UserError, match="has 12 updates: type updates=12 or more"):
+        check_startable(run, narrow())
+    assert trained(narrow("updates=12")).record["generator_updates"] == 12
+
+
+def test_the_best_weights_are_those_of_the_best_row_also_when_it_is_the_last(narrow: Narrow) -> None:
+    """Six updates end between two evaluations: the last one counts, and a longer run still knows it."""
+    for updates in (2, 6, 12):
+        run = trained(narrow(f"updates={updates}"))
+        best = run.record["metrics"]["best"]
+        assert load(run.path, "best").generator_updates == best["generator_updates"]
+        seen = [row for row in [*run.rows(), run.record["metrics"]["final"]] if "parzen/validation" in row]
+        assert best["parzen/validation"] >= max(row["parzen/validation"] for row in seen)
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
@@ -174,7 +271,10 @@ def test_keep_weights_can_be_loaded_but_not_made_longer(narrow: Narrow, capsys: 
     assert sorted(path.name for path in run.checkpoints.iterdir()) == ["best.pt", "final.pt"]
     assert torch.equal(load(run.path).sample(3), full)
     capsys.readouterr()
-    trained(narrow("keep=weights", "updates=16", "evaluation.probe_images=21"))
+    longer = narrow("keep=weights", "updates=16", "evaluation.probe_images=21")
+    with pytest.raises(UserError, match=r"keep=weights.*cannot be made longer"):
+        check_startable(run, longer)
+    trained(longer)
     assert "cannot be made longer" in capsys.readouterr().out
     assert run.record["status"] == "done"
     assert run.done.exists()
@@ -190,6 +290,11 @@ def test_rerun_stale_keeps_the_old_run_aside(narrow: Narrow, monkeypatch: pytest
     aside = RunFolder(run.path.parent / ".stale" / f"seed=0-{old['source_digest']}")
     assert aside.record == old
     assert run.record["metrics"] == old["metrics"]
+    middle = run.record
+    run.write_record({**middle, "source_digest": old["source_digest"]})
+    trained(narrow("rerun=stale"))
+    assert aside.record == old
+    assert RunFolder(aside.path.with_name(f"{aside.path.name}.1")).record["seed"] == 0
 
 
 def test_load_final_and_best(narrow: Narrow, tmp_path: Path) -> None:
@@ -218,6 +323,13 @@ def test_load_runs_no_code_from_elsewhere(narrow: Narrow) -> None:
 def test_pieces_that_do_not_fit(narrow: Narrow, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match=r"set data\.value_range=\[0\.0, 1\.0\]"):
         check_fit(narrow("data.value_range=[-1.0,1.0]"))
+    with pytest.raises(UserError, match=r"evaluation\.sigmas is"):
+        check_fit(narrow("evaluation.sigmas=[1,0.1,10]"))
+    with pytest.raises(UserError, match=r"torch\.optim\.Adam: Invalid beta"):
+        check_fit(narrow("optimizer=adam", "optimizer.betas=[0.5,1.0]"))
+    schedule = ["end=0.7", "last_epoch=9", "_target_=ganrepro.schedules.LinearRamp"]
+    with pytest.raises(UserError, match="the optimizer has no momentum"):
+        check_fit(narrow("optimizer=adam", *(f"+optimizer.schedules.momentum.{word}" for word in schedule)))
     monkeypatch.setattr("ganrepro.losses.NonSaturating.critic_output", "energy")
     with pytest.raises(UserError, match="needs a discriminator that gives a energy"):
         check_fit(narrow())

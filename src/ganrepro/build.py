@@ -26,7 +26,7 @@ def locate(target: str) -> Any:
 def build(node: Any, **extra: Any) -> Any:
     """Builds `node` depth first. `extra` are further keyword arguments for the outermost target.
 
-    Raises UserError naming the target when its arguments do not fit.
+    Raises UserError naming the target when its arguments do not fit, or are not what it can work with.
     """
     if isinstance(node, list):
         return [build(item) for item in node]
@@ -38,5 +38,5 @@ def build(node: Any, **extra: Any) -> Any:
     target = locate(node["_target_"])
     try:
         return target(**arguments, **extra)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise UserError(f"{node['_target_']}: {error}") from error

@@ -4,10 +4,11 @@ With cli.py and train.py, the only place that knows Hydra.
 """
 
 import itertools
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
@@ -65,7 +66,7 @@ class Cell:
     typed: dict[str, str]
     coordinates: dict[str, str]
     departures: dict[str, str]
-    overrides: list[str] = field(default_factory=list)
+    study_updates: int  # of all seeds of all cells of the study, as it stands: what its `budget` is for
 
     @property
     def label(self) -> str:
@@ -88,13 +89,17 @@ class Cell:
 
     @property
     def seeds(self) -> list[int]:
-        seeds = self.config["seeds"]
-        return list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+        return seed_list(self.config["seeds"])
 
     def identity(self) -> dict[str, Any]:
         """The leaves that change results."""
         leaves = schema.flatten(self.config)
         return {key: value for key, value in leaves.items() if not exempt(key)}
+
+
+def seed_list(seeds: int | list[int]) -> list[int]:
+    """seeds=3 is [0, 1, 2]."""
+    return list(range(seeds)) if isinstance(seeds, int) else list(seeds)
 
 
 def exempt(key: str) -> bool:
@@ -120,7 +125,8 @@ def cells_of(overrides: Sequence[str], sweep: bool) -> list[Cell]:
     for override in typed:
         refuse(override, sweep)
     if sweep:
-        grid = _composed(tuple(str(o.input_line) for o in typed if not o.is_sweep_override()))[1]
+        frame = [o for o in typed if o.key_or_group in FRAME and not o.is_sweep_override()]
+        grid = _composed(tuple(str(o.input_line) for o in frame), whole=False)[1]
         jobs = BasicSweeper.split_arguments(parse([f"{k}={v}" for k, v in grid.items()]) + typed, None)[0]
     else:
         jobs = [list(overrides)]
@@ -139,18 +145,20 @@ def cell_of(overrides: Sequence[str], typed: Mapping[str, str]) -> Cell:
     config, _, choices = _composed(tuple(overrides))
     if config.get("study") is None:
         raise UserError("No study chosen: add experiment=<name>. `python run.py` lists them.")
-    schema.check(config)
+    config = schema.checked(config)
     frame = tuple(f"{group}={choices[group]}" for group in FRAME)
     known = known_variants(choices["experiment"])
     if config["variant"] not in known:
         raise UserError(
             f"experiment={choices['experiment']} has no variant {config['variant']}; it has {', '.join(known)}."
         )
-    grid = {axis: split_values(str(values)) for axis, values in _own(frame)[1].items()}
+    own, own_grid, _ = _own(frame)
+    grid = {axis: [as_shown(axis, value) for value in split_values(str(values))] for axis, values in own_grid.items()}
     differences = dict(_differences(config, choices, frame))
     coordinates = {axis: differences.get(axis) or _shown_choice(axis, config, choices) for axis in grid}
     departures = {key: value for key, value in differences.items() if value not in grid.get(key, ())}
-    return Cell(config, dict(typed), coordinates, departures, list(overrides))
+    study_updates = own["updates"] * len(seed_list(own["seeds"])) * math.prod(map(len, grid.values()))
+    return Cell(config, dict(typed), coordinates, departures, study_updates)
 
 
 def _differences(
@@ -187,17 +195,31 @@ def split_values(values: str) -> list[str]:
     return list(override.sweep_string_iterator()) if override.is_sweep_override() else [values]
 
 
+def as_shown(axis: str, value: str) -> str:
+    """A value of the study's grid as labels show it: optimizer.lr=1 is 1.0."""
+    key = schema.key_of(axis)
+    return schema.shown(key.typed(parse([f"{axis}={value}"])[0].value())) if key else value
+
+
 def parse(overrides: Sequence[str]) -> list[Override]:
-    loader = GlobalHydra.instance().config_loader()
-    try:
-        return OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
-    except HydraException as error:
-        raise UserError(f"Cannot read the command line: {str(error).splitlines()[0]}") from None
+    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+    parsed = []
+    for word in overrides:
+        try:
+            parsed.append(parser.parse_override(word))
+        except HydraException:
+            raise UserError(
+                f"Cannot read {word!r}: type key=value, or key=a,b with -m. "
+                "A value with spaces, commas or brackets goes in quotes: \"key='a, b'\"."
+            ) from None
+    return parsed
 
 
 def refuse(override: Override, sweep: bool) -> None:
     """Raises UserError for an override that cannot be right, before Hydra says so in ten lines."""
     key, many = override.key_or_group, override.is_sweep_override()
+    if override.is_delete():
+        raise UserError(f"{override.input_line}: nothing can be taken out; choose another option or value instead.")
     if key.startswith("hydra"):
         return
     if many and not sweep:
@@ -248,6 +270,8 @@ def plain_words(error: Exception) -> str:
     """Hydra's message in one or two lines."""
     text = str(error)
     if key := re.match(r"Could not override '([^']+)'", text):
+        if key[1].startswith("hydra"):
+            return f"Hydra has no key {key[1]!r}; `python run.py --cfg hydra` shows those it has."
         return f"{key[1]} is not a key of the options chosen here: it belongs to another option of its group."
     if key := re.search(r"Missing mandatory value.*full_key: (\S+)", text, re.DOTALL):
         entry = schema.key_of(key[1])

@@ -1,21 +1,26 @@
 """The command line: what to type, the checks before anything starts, the sweep, the table after it."""
 
+import multiprocessing
 import os
+import re
 import sys
 import tempfile
-import textwrap
+import threading
+import time
 import traceback
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganrepro import schema
 from ganrepro.errors import UserError
+from ganrepro.usage import help_text, welcome
 
 if TYPE_CHECKING:
     from ganrepro.cells import Cell
 
 ERROR, INTERRUPTED = 1, 130
+MULTIRUN = ("-m", "--multirun")
 PATHS = ("resume", "runs", "data.root", "data.folder")
 
 
@@ -24,10 +29,8 @@ def main(conf: Path) -> None:
     words = sys.argv[1:]
     if not words:
         print(welcome(conf))
-    elif words[0] in ("-h", "--help"):
+    elif {"-h", "--help"} & set(words):
         print(help_text(conf))
-    elif any(word.startswith("--") and word != "--multirun" for word in words):
-        start_hydra(conf, words, [])  # Hydra's own flags: --cfg, --info, --hydra-help, ...
     else:
         sys.exit(guarded(conf, words))
 
@@ -35,6 +38,9 @@ def main(conf: Path) -> None:
 def guarded(conf: Path, words: list[str]) -> int:
     """`run`, with a plain message instead of a traceback, unless debug=true."""
     try:
+        if any(word.startswith("-") and word not in MULTIRUN for word in words):
+            start_hydra(conf, words, [])  # Hydra's own flags: --cfg, --info, --hydra-help, ...
+            return 0
         return run(conf, words)
     except KeyboardInterrupt:
         print("\nInterrupted. The same command goes on from the last checkpoints.", file=sys.stderr)
@@ -42,48 +48,77 @@ def guarded(conf: Path, words: list[str]) -> int:
     except Exception as error:
         if "debug=true" in words:
             traceback.print_exc()
-        plain = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        plain = plainly(error)
         print("\n".join(["error: " + plain.splitlines()[0], *plain.splitlines()[1:3]]), file=sys.stderr)
         return ERROR
+
+
+def plainly(error: Exception) -> str:
+    """What is wrong, without what Hydra says around it."""
+    if type(error).__module__.startswith(("hydra.", "omegaconf.")):
+        from ganrepro.cells import plain_words
+
+        return plain_words(error)
+    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
 
 
 def run(conf: Path, words: list[str]) -> int:
     """Composes and checks all cells, trains what is missing, prints the table of what is there."""
     from ganrepro.cells import cells_of, hydra_at
 
-    overrides = [quoted(word) for word in words if word not in ("-m", "--multirun")]
-    sweep = len(overrides) < len(words)
+    sweep = any(word in MULTIRUN for word in words)
+    overrides = [quoted(word, sweep) for word in words if word not in MULTIRUN]
     with hydra_at(conf):
         cells = cells_of(overrides, sweep)
-    from ganrepro import train
+    from ganrepro.assemble import check_fit, folder_of
     from ganrepro.plan import plan, run_bytes
     from ganrepro.runs import RunFolder
+    from ganrepro.train import check_startable, state_of
 
     if resume := cells[0].config["resume"]:
         cells, folders = [resumed(cells, overrides)], [run_folder(resume).parent]
     else:
-        folders = [train.folder_of(cell) for cell in cells]
-    sizes = [run_bytes(train.check_fit(cell), cell.config["optimizer"]["_target_"]) for cell in cells]
-    if not cells[0].config["plan"]:
-        check_writable(Path(cells[0].config["runs"]))
-    print(plan(cells, folders, sizes))
-    if cells[0].config["plan"]:
-        return 0
+        folders = [folder_of(cell) for cell in cells]
+        refuse_twins(cells, folders)
+    sizes = [run_bytes(check_fit(cell), cell.config["optimizer"]["_target_"]) for cell in cells]
     runs = [
         (RunFolder(folder / f"seed={n}"), cell) for cell, folder in zip(cells, folders, strict=True) for n in cell.seeds
     ]
-    if any(train.state_of(run, cell) != "skip" for run, cell in runs):
-        carry_out(conf, overrides, cells, folders, sweep)
+    for seed, cell in runs:
+        check_startable(seed, cell)
+    workers = min(cells[0].config["workers"] or default_workers(cells[0]), len(runs))
+    if not cells[0].config["plan"]:
+        check_writable(Path(cells[0].config["runs"]))
+    print(plan(cells, folders, sizes, workers))
+    if cells[0].config["plan"]:
+        return 0
+    if any(state_of(seed, cell) != "skip" for seed, cell in runs):
+        carry_out(conf, overrides, cells, folders, workers, sweep)
     return summarise(conf, cells, folders)
 
 
-def quoted(word: str) -> str:
-    """A path in quotes, as Hydra's grammar wants it: run folders have "=" in their names."""
+def quoted(word: str, sweep: bool) -> str:
+    """A path in quotes, as Hydra's grammar wants it: run folders have "=" in their names. "~" is the home folder."""
     key, _, value = word.partition("=")
-    if key not in PATHS or value[:1] in ("'", '"') or not set("= ()[]{}") & set(value):
+    is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    swept = sweep and "," in value and key.startswith("data.")
+    if key not in PATHS or is_quoted or swept or value == "null":
         return word
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    path = os.path.expanduser(value)
+    escaped = re.sub(r"(\\*)('|$)", r"\1\1\2", path).replace("'", "\\'")  # backslashes count before a quote only
     return f"{key}='{escaped}'"
+
+
+def refuse_twins(cells: list["Cell"], folders: list[Path]) -> None:
+    """Raises UserError where two cells of a sweep would train in one folder."""
+    from ganrepro.cells import exempt
+
+    for number, folder in enumerate(folders):
+        if (first := folders.index(folder)) != number:
+            keys = [key for key, value in cells[number].typed.items() if cells[first].typed[key] != value]
+            if any(exempt(key) for key in keys):
+                raise UserError(f"{', '.join(keys)} cannot be swept: it changes no result, the cells would be one run.")
+            raise UserError(f"Two cells of this sweep are the same run, {folder}: leave one out.")
 
 
 def check_writable(runs: Path) -> None:
@@ -96,15 +131,19 @@ def check_writable(runs: Path) -> None:
         raise UserError(f"runs={runs}: cannot write there ({error.strerror}).") from None
 
 
-def carry_out(conf: Path, overrides: list[str], cells: list["Cell"], folders: list[Path], sweep: bool) -> None:
+def carry_out(
+    conf: Path, overrides: list[str], cells: list["Cell"], folders: list[Path], workers: int, sweep: bool
+) -> None:
     """Hands the cells to Hydra's launcher and shows how far their runs are."""
     from ganrepro.progress import Progress
+    from ganrepro.runs import write_wanted
 
-    seeds = cells[0].seeds
-    workers = min(cells[0].config["workers"] or default_workers(cells[0]), len(cells) * len(seeds))
+    for cell, folder in zip(cells, folders, strict=True):
+        if not cell.config["resume"]:
+            write_wanted(folder, cell.seeds, cell.config["updates"])
     if workers > 1:  # then every seed of every cell is a job of its own, so that no core is left idle
         sweep = True
-        axis = "seeds=" + ",".join(f"[{seed}]" for seed in seeds)
+        axis = "seeds=" + ",".join(f"[{seed}]" for seed in cells[0].seeds)
         overrides = [*(word for word in overrides if not word.startswith("seeds=")), axis]
         if not any(word.startswith("hydra/launcher=") for word in overrides):
             overrides += ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={workers}"]
@@ -116,7 +155,7 @@ def default_workers(cell: "Cell") -> int:
     """One worker a GPU, or as many as the cores carry: two workers with two threads each on two cores crawl."""
     import torch
 
-    from ganrepro.train import device_of
+    from ganrepro.assemble import device_of
 
     if device_of(cell.config["trainer"]["accelerator"]) == "cuda":
         return torch.cuda.device_count()
@@ -142,11 +181,13 @@ def named(task: Any) -> Any:
 
 def job(conf: str, config: Any) -> None:
     """One cell, in this process or in a worker of the launcher."""
+    end_with_parent()
     from hydra.core.hydra_config import HydraConfig
 
+    from ganrepro.assemble import folder_of
     from ganrepro.cells import cells_of
     from ganrepro.report.claims import claims_for
-    from ganrepro.train import folder_of, train_cell
+    from ganrepro.train import train_cell
 
     [cell] = cells_of(list(HydraConfig.get().overrides.task), sweep=False)
     claims = claims_for(cell.config["study"], Path(conf) / "claims")
@@ -154,12 +195,32 @@ def job(conf: str, config: Any) -> None:
     train_cell(cell, run_folder(resume).parent if resume else folder_of(cell), claims)
 
 
+@lru_cache(maxsize=1)
+def end_with_parent() -> None:
+    """In a worker process: ends it when the main process is killed, which would leave it training, unseen."""
+    if multiprocessing.parent_process() is None:
+        return
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(ERROR)  # at any moment: a run survives a kill
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def run_folder(resume: str) -> Path:
     """The run folder that resume=<folder, or checkpoint in it> names. UserError if it is none."""
+    from ganrepro.runs import RunFolder
+
     path = Path(resume)
     folder = path.parent.parent if path.is_file() else path
-    if not (folder / "result.json").exists():
+    record = RunFolder(folder).record
+    if not record:
         raise UserError(f"resume={resume}: there is no run folder (with a result.json) there.")
+    if folder.name != f"seed={record['seed']}":
+        raise UserError(f"resume={resume}: that folder holds seed {record['seed']}; name it seed={record['seed']}.")
     return folder
 
 
@@ -167,8 +228,8 @@ def resumed(cells: list["Cell"], overrides: list[str]) -> "Cell":
     """The cell of resume=<folder>, checked against what that folder was trained with."""
     from dataclasses import replace
 
+    from ganrepro.assemble import identity_of
     from ganrepro.runs import RunFolder, read_checkpoint
-    from ganrepro.train import identity_of
 
     if len(cells) > 1:
         raise UserError("resume= goes on with one run; leave it out of a sweep, which resumes by itself.")
@@ -184,8 +245,8 @@ def resumed(cells: list["Cell"], overrides: list[str]) -> "Cell":
     if different:
         more = f" and {len(different) - 4} more" if len(different) > 4 else ""
         raise UserError(f"{folder} was trained with another configuration: {', '.join(different[:4])}{more}.")
-    if named_path.is_file():
-        read_checkpoint(named_path)
+    if named_path.is_file() and "optimizers" not in read_checkpoint(named_path):
+        raise UserError(f"resume={named_path} holds weights only; name a checkpoints/updates=... of the run.")
     overrides.append(f"seeds=[{record['seed']}]")
     return replace(cell, config={**cell.config, "seeds": [record["seed"]]})
 
@@ -200,7 +261,7 @@ def summarise(conf: Path, cells: list["Cell"], folders: list[Path]) -> int:
     config = cells[0].config
     root, study, scale = Path(config["runs"]), config["study"], config["scale"]
     out, pairs = root / study / scale / "report", list(zip(cells, folders, strict=True))
-    print(sweep_table([(cell.typed, folder) for cell, folder in pairs], out / "sweep"))
+    print(sweep_table([(cell.typed or cell.departures, folder) for cell, folder in pairs], out / "sweep"))
     page = write_study(root, study, scale, out, conf / "claims")
     print(verdict_text(root, study, scale, conf / "claims"))
     print(f"Report: {page}")
@@ -213,57 +274,7 @@ def summarise(conf: Path, cells: list["Cell"], folders: list[Path]) -> int:
         or run.record.get("generator_updates", 0) < short.get(run.record["status"], 0)
     ]
     for run in failed:
-        print(
-            f"not finished: {run.path} ({run.record.get('reason') or describe(run.record, run.is_locked())})",
-            file=sys.stderr,
-        )
+        word = run.record.get("reason") or describe(run.record, run.is_locked())
+        reached = run.record.get("generator_updates", 0)
+        print(f"not finished: {run.path} ({word}; {reached:,} of {config['updates']:,} updates)", file=sys.stderr)
     return ERROR if failed else 0
-
-
-def studies(conf: Path) -> dict[str, str]:
-    """Each study's name and its line."""
-    import yaml
-
-    files = sorted((conf / "experiment").glob("*.yaml"))
-    return {file.stem: yaml.safe_load(file.read_text())["about"] for file in files}
-
-
-def welcome(conf: Path) -> str:
-    """What to type."""
-    lines = [f"  {name:<16} {about}" for name, about in studies(conf).items()]
-    return "\n".join(
-        [
-            "ganrepro re-runs the experiments of early GAN papers. The studies:",
-            *lines,
-            "",
-            "Train one:          python run.py experiment=gan_mnist",
-            "Sweep a choice:     python run.py -m experiment=gan_mnist loss=gan,gan_saturating",
-            "Only see the plan:  python run.py experiment=gan_mnist plan=true",
-            "Every key:          python run.py --help",
-        ]
-    )
-
-
-def help_text(conf: Path) -> str:
-    """Every key with its type, range and meaning, and the options of every group."""
-    groups = [
-        f"  {group.name + '=':<14}{', '.join(sorted(path.stem for path in group.glob('*.yaml')))}"
-        for group in sorted(conf.iterdir())
-        if group.is_dir() and group.name not in ("claims", "hydra", "scale_of", "variant_of")
-    ]
-    sections = {
-        "Keys": schema.TOP,
-        "Keys of the options (each only where its option is chosen)": schema.OPTIONS,
-    }
-    lines = [
-        "python run.py [-m] experiment=<study> [key=value ...]   (-m sweeps: key=a,b)",
-        "",
-        "Options:",
-        *groups,
-    ]
-    for title, keys in sections.items():
-        lines += ["", f"{title}:"]
-        for name, key in keys.items():
-            text = f"  {name:<39} {key.help}: {key.expected}"
-            lines.append(textwrap.fill(text, 110, subsequent_indent=" " * 42))
-    return "\n".join(lines)

@@ -6,9 +6,9 @@ import torch
 import yaml
 
 from ganrepro.adversarial import AdversarialModule
+from ganrepro.assemble import module_of
 from ganrepro.errors import UserError
 from ganrepro.runs import RunFolder, read_checkpoint
-from ganrepro.train import module_of
 
 
 def load(folder: str | Path, which: str = "final") -> AdversarialModule:
@@ -22,8 +22,7 @@ def load(folder: str | Path, which: str = "final") -> AdversarialModule:
         raise UserError(f"which={which!r}: needs 'final' or 'best'.")
     if not run.record:
         raise UserError(f"{folder} is not a run folder: it has no result.json.")
-    kept = run.checkpoints / "final.pt"  # keep=weights
-    last = [kept] if kept.exists() else run.all_checkpoints()
+    last = [run.weights] if run.weights.exists() else run.all_checkpoints()
     files = [run.best] if which == "best" else last
     if not files or not files[0].exists():
         raise UserError(f"{folder} holds no {which} weights yet (its status is {run.record['status']}).")

@@ -13,41 +13,53 @@ from ganrepro.cells import Cell
 from ganrepro.runs import RunFolder
 from ganrepro.train import state_of
 
+WORDS = {"train": "to train", "resume": "to resume", "busy": "in training by another process", "skip": "done"}
 SECONDS_KNOWN = 5  # ticks of timing.jsonl before they are believed
 PICTURES = 1_000_000  # bytes of samples, artifacts and rows, roughly
 
 
-def plan(cells: list[Cell], folders: list[Path], sizes: list[int]) -> str:
+def plan(cells: list[Cell], folders: list[Path], sizes: list[int], workers: int) -> str:
     """One line a cell: its folder and what its seeds need; then the time and the disk. sizes: bytes of a run."""
-    lines, seconds, disk = [], 0.0, 0
+    lines, seconds, disk, jobs, updates = [], 0.0, 0, 0, 0
     unknown = False
     for cell, folder, size in zip(cells, folders, sizes, strict=True):
         runs = [RunFolder(folder / f"seed={seed}") for seed in cell.seeds]
-        states = [state_of(run, cell) for run in runs]
+        states = ["busy" if run.is_locked() else state_of(run, cell) for run in runs]
         count = Counter(states)
-        words = [f"{count[state]} to {state}" for state in ("train", "resume") if count[state]]
-        words += [f"{count['skip']} done"] if count["skip"] else []
-        lines.append(f"  {folder}: {', '.join(words)}")
-        todo = [run for run, state in zip(runs, states, strict=True) if state != "skip"]
+        lines.append(f"  {folder}: " + ", ".join(f"{count[state]} {WORDS[state]}" for state in WORDS if count[state]))
+        longer = [n for run in runs if (n := run.record.get("generator_updates", 0)) > cell.config["updates"]]
+        if count["skip"] and longer:
+            lines[-1] += f" (with up to {max(longer):,} updates, more than updates={cell.config['updates']})"
+        todo = [run for run, state in zip(runs, states, strict=True) if state in ("train", "resume")]
         left = sum(cell.config["updates"] - run.record.get("generator_updates", 0) for run in todo)
         per_update = seconds_per_update(folder)
         unknown |= bool(todo) and per_update is None
         seconds += left * (per_update or 0)
         disk += len(todo) * size
-    config = cells[0].config
-    budget = (
-        f"about {config['budget']:g} min for the whole study (its budget on two cores)"
-        if config["budget"]
-        else "not known yet"
-    )
-    time = budget if unknown else f"about {duration(seconds)} on one core"
-    return "\n".join(
-        [
-            f"{config['study']} at scale {cells[0].label}:",
-            *lines,
-            f"  time: {time}; disk: {disk / 1e6:.0f} MB",
-        ]
-    )
+        jobs += len(todo)
+        updates += left
+    busy = max(1, min(workers, jobs))
+    time = f"about {duration(seconds / busy)} with {busy} at once"
+    if unknown:
+        time = by_budget(cells[0], updates)
+    if not jobs:
+        return "\n".join([f"{heading(cells)}:", *lines])
+    return "\n".join([f"{heading(cells)}:", *lines, f"  time: {time}; disk: {disk / 1e6:.0f} MB"])
+
+
+def heading(cells: list[Cell]) -> str:
+    """The study and its scale, with the departures that all cells share."""
+    shared = [item for item in cells[0].departures.items() if all(item in cell.departures.items() for cell in cells)]
+    items = ", ".join(f"{key}={value}" for key, value in shared)
+    return f"{cells[0].config['study']} at scale {cells[0].config['scale']}" + (f" ({items})" if items else "")
+
+
+def by_budget(cell: Cell, updates: int) -> str:
+    """The time of so many updates by the study's budget, for want of any that were timed here."""
+    budget = cell.config["budget"]
+    if not budget:
+        return "not known before the first runs"
+    return f"about {duration(60 * budget * updates / cell.study_updates)} on two cores (by the study's budget)"
 
 
 def seconds_per_update(folder: Path) -> float | None:

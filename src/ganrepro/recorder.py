@@ -12,7 +12,7 @@ from ganrepro.adversarial import AdversarialModule
 from ganrepro.evaluation import Evaluated
 from ganrepro.loggers import log_picture, log_row
 from ganrepro.pictures import grid, save_png
-from ganrepro.runs import RunFolder, write_atomically
+from ganrepro.runs import RunFolder, read_checkpoint, write_atomically
 
 SHOWN = 64  # samples in a picture, always from the same latents
 CONSTANT = 1e-4  # of the value range: below this spread over samples at every pixel, G ignores its latent
@@ -46,7 +46,7 @@ class Recorder(L.Callback):
         assert isinstance(module, AdversarialModule)
         if self.state is not None:
             restore(module, self.state)
-            for row in self.folder.rows():
+            for row in self.rows_so_far():
                 self.consider(row)
         else:
             save_png(self.folder.samples / "real.png", grid(module.data.train.pixels[:SHOWN], 8))
@@ -67,13 +67,25 @@ class Recorder(L.Callback):
             row |= self.evaluate().metrics
         self.folder.append(self.folder.metrics, row)
         log_row(trainer.loggers, row)
-        if self.consider(row):
-            weights = {"networks": network_states(module), "generator_updates": updates}
-            write_atomically(self.folder.best, lambda file: torch.save(weights, file))
+        self.keep_if_best(module, row)
         if not self.reason and (last or updates % self.checkpoint_every < module.tick):
             self.folder.save_checkpoint(checkpoint(module, self.folder.metrics.stat().st_size), updates)
         self.write_timing(module, trained)
         trainer.should_stop = last or self.reason is not None
+
+    def rows_so_far(self) -> list[dict[str, Any]]:
+        """The rows up to the checkpoint, and the one behind best.pt: a last evaluation has none in metrics.jsonl."""
+        rows = self.folder.rows()
+        if self.state and self.folder.best.exists():
+            best = read_checkpoint(self.folder.best)["metrics"]
+            rows += [best] * (best["generator_updates"] <= self.state["generator_updates"])
+        return rows
+
+    def keep_if_best(self, module: AdversarialModule, row: dict[str, Any]) -> None:
+        """Writes best.pt if an evaluated row is the best so far."""
+        if self.consider(row):
+            weights = {**weights_of(module), "metrics": row}
+            write_atomically(self.folder.best, lambda file: torch.save(weights, file))
 
     def consider(self, row: dict[str, Any]) -> bool:
         """Whether an evaluated row is the best so far; NaN never is."""
@@ -114,17 +126,18 @@ def not_finite(values: dict[str, Any]) -> str | None:
     return f"not finite: {', '.join(bad[:3])}" if bad else None
 
 
-def network_states(module: AdversarialModule) -> dict[str, dict[str, torch.Tensor]]:
-    return {name: network.state_dict() for name, network in module.networks.items()}
+def weights_of(module: AdversarialModule) -> dict[str, Any]:
+    """What can be sampled from, and no more: the networks and when they were so."""
+    networks = {name: network.state_dict() for name, network in module.networks.items()}
+    return {"networks": networks, "generator_updates": module.generator_updates}
 
 
 def checkpoint(module: AdversarialModule, metrics_bytes: int) -> dict[str, Any]:
     """All that training goes on from: networks, optimizers, clock, streams, and where metrics.jsonl stood."""
     return {
-        "networks": network_states(module),
+        **weights_of(module),
         "optimizers": [optimizer.state_dict() for optimizer in module.raw_optimizers],
         "streams": {name: generator.get_state() for name, generator in module.streams.items()},
-        "generator_updates": module.generator_updates,
         "images_seen": module.images_seen,
         "metrics_bytes": metrics_bytes,
     }

@@ -38,6 +38,19 @@ def write_json(path: Path, content: Any) -> None:
     write_atomically(path, lambda file: file.write(text.encode()))
 
 
+def write_wanted(cell: Path, seeds: list[int], updates: int) -> None:
+    """What the last command asked of a cell, so that `make status` knows the seeds that have not begun."""
+    write_json(cell / "wanted.json", {"seeds": seeds, "updates": updates})
+
+
+def wanted(cell: Path) -> dict[str, Any]:
+    """What `write_wanted` wrote, or no seeds."""
+    try:
+        return json.loads((cell / "wanted.json").read_text())
+    except (OSError, ValueError):
+        return {"seeds": [], "updates": 0}
+
+
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """The dictionary in a checkpoint, tensors on the CPU. Loads tensors and plain containers only.
 
@@ -53,6 +66,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0]}") from None
 
 
+def updates_of(checkpoint: Path) -> int:
+    """The generator updates that a checkpoint's name says."""
+    return int(checkpoint.stem.partition("=")[2])
+
+
 class RunFolder:
     """runs/<study>/<scale>/<cell>/seed=<n>/ and the files in it."""
 
@@ -61,6 +79,7 @@ class RunFolder:
         self.metrics, self.timing = path / "metrics.jsonl", path / "timing.jsonl"
         self.samples, self.artifacts = path / "samples", path / "artifacts"
         self.checkpoints, self.best = path / "checkpoints", path / "checkpoints" / "best.pt"
+        self.weights = path / "checkpoints" / "final.pt"  # of keep=weights
         self.done = path / "DONE"
 
     @contextmanager
@@ -124,12 +143,14 @@ class RunFolder:
             old.unlink()
 
     def newest_checkpoint(self) -> dict[str, Any] | None:
-        """The newest that can be read; says so in one line for each that cannot."""
-        for path in self.all_checkpoints():
+        """The newest that can be read, or None; one line for each that cannot, which is renamed to .corrupt."""
+        paths = self.all_checkpoints()
+        for path in paths:
             try:
                 return read_checkpoint(path)
             except UserError as error:
-                print(f"{error} Falling back to the one before.", flush=True)
+                then = "There is none before it." if path == paths[-1] else "Falling back to the one before."
+                print(f"{error} {then}", flush=True)
                 path.replace(path.with_suffix(".corrupt"))
         return None
 

@@ -26,6 +26,7 @@ class Key:
     choices: tuple[str, ...] = ()
     optional: bool = False
     count: bool = False  # a list, or a whole number that says how long it is
+    length: int = 0  # of a list; 0: any
 
     def problem(self, value: Any) -> str | None:
         """What is wrong with a value, in a few words, or None."""
@@ -34,19 +35,26 @@ class Key:
         if getattr(self.kind, "__origin__", None) is list:
             if self.count and isinstance(value, int) and not isinstance(value, bool) and value > 0:
                 return None
-            if not isinstance(value, list):
+            if not isinstance(value, list) or len(value) != (self.length or len(value)):
                 return f"needs {self.expected}"
             item = Key(self.kind.__args__[0], "", self.low, self.above, self.high)
             return next((problem for each in value if (problem := item.problem(each))), None)
         right = isinstance(value, (int, float) if self.kind is float else self.kind)
-        if not right or (isinstance(value, bool) and self.kind is not bool):
+        if not right or value == "" or (isinstance(value, bool) and self.kind is not bool):
             return f"needs {self.expected}"
         if self.choices and value not in self.choices:
             near = difflib.get_close_matches(str(value), self.choices, 1)
             return f"needs {self.expected}" + (f" (did you mean {near[0]}?)" if near else "")
-        if self.kind in (int, float) and not (self.low <= value <= self.high and value > self.above):
-            return f"needs {self.expected}"
-        return None
+        in_range = self.kind in (bool, str) or (
+            self.low <= value <= self.high and value > self.above and math.isfinite(value)
+        )
+        return None if in_range else f"needs {self.expected}"
+
+    def typed(self, value: Any) -> Any:
+        """A value that has no problem, in this key's type: lr=1 and lr=1.0 are one setting and one address."""
+        if isinstance(value, list):
+            return [float(item) for item in value] if self.kind == list[float] else value
+        return float(value) if self.kind is float and value is not None else value
 
     @property
     def expected(self) -> str:
@@ -56,7 +64,9 @@ class Key:
         kind = getattr(self.kind, "__origin__", None)
         names = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
         text = "a count or " * self.count
-        text += f"a list, each {names[self.kind.__args__[0]]}" if kind is list else names[self.kind]
+        if kind is list:
+            text += f"a list of {self.length}, each " if self.length else "a list, each "
+        text += names[self.kind.__args__[0] if kind is list else self.kind]
         if self.above > -math.inf:
             text += f", above {self.above:g}"
         if self.low > -math.inf:
@@ -120,19 +130,19 @@ OPTIONS: dict[str, Key] = {
     "data.validation": count("how many of the last training images are held out"),
     "data.size": count("height and width of the images after resizing"),
     "data.channels": Key(int, "3 for RGB, 1 for grey", low=1, high=3),
-    "data.value_range": Key(list[float], "what the networks see: [0,1] or [-1,1]", low=-1, high=1),
+    "data.value_range": Key(list[float], "what the networks see: [0,1] or [-1,1]", low=-1, high=1, length=2),
     "data.stand_in_for": Key(str, "the data set this one replaces, named wherever results are shown", optional=True),
     "evaluation.samples": count("generated images behind the Parzen window"),
     "evaluation.sigma_images": count("first validation images, which choose sigma"),
     "evaluation.test_images": count("test images scored; null: all", optional=True),
-    "evaluation.sigmas": Key(list[float], "lowest, highest and number of candidates, log-spaced", above=0),
+    "evaluation.sigmas": Key(list[float], "lowest, highest and number of candidates, log-spaced", above=0, length=3),
     "evaluation.batch": count("images generated at once, for memory only"),
     "evaluation.lines": count("straight lines in z"),
     "evaluation.line_steps": Key(int, "images on each line", low=3),
     "evaluation.probe_images": Key(int, "images behind each share of copied or recognised ones", low=20),
     "optimizer.lr": Key(float, "learning rate", above=0),
     "optimizer.momentum": Key(float, "momentum", low=0, high=1),
-    "optimizer.betas": Key(list[float], "Adam's decay rates", low=0, high=1),
+    "optimizer.betas": Key(list[float], "Adam's decay rates", low=0, high=1, length=2),
     "optimizer.eps": Key(float, "Adam's epsilon", above=0),
     "optimizer.fused": Key(bool, "one kernel for the whole step; the same to rounding"),
     "optimizer.schedules.lr.factor": Key(float, "the learning rate is divided by this at every update", low=1),
@@ -183,6 +193,23 @@ def nearest(name: str, names: Iterable[str]) -> str:
     last = name.rpartition(".")[2]
     close += [other for other in names if other.rpartition(".")[2] == last and other not in close]
     return f" Did you mean {', '.join(close[:3])}?" if close else ""
+
+
+def checked(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The same configuration, each value in its key's type.
+
+    Raises UserError at the first key that is unknown, of a wrong type, or out of range.
+    """
+    check(config)
+    return _typed(config, "")
+
+
+def _typed(config: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    typed: dict[str, Any] = {}
+    for name, value in config.items():
+        key = None if isinstance(value, Mapping) else key_of(prefix + name)
+        typed[name] = key.typed(value) if key else _typed(value, f"{prefix}{name}.")
+    return typed
 
 
 def check(config: Mapping[str, Any]) -> None:

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from ganrepro.plan import describe, duration, seconds_per_update
-from ganrepro.runs import RunFolder
+from ganrepro.runs import RunFolder, wanted
 
 WIDTH = 160  # columns, where no terminal says how many there are
-WORDS = ("done", "diverged", "running", "cut off", "error")
+WORDS = ("done", "diverged", "running", "cut off", "error", "not begun")
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("--runs", default="runs", type=Path)
     root = parser.parse_args().runs
     table = Table("study", "scale", "cell", *WORDS, "time left", box=None)
-    for cell in sorted({path.parent for path in root.glob("*/*/*/seed=*")}):
+    for cell in sorted({path.parent for name in ("seed=*", "wanted.json") for path in root.glob(f"*/*/*/{name}")}):
         table.add_row(*cell.relative_to(root).parts, *row(cell))
     if not table.rows:
         print(f"No runs in {root}. `python run.py` says what to type.")
@@ -34,7 +34,9 @@ def row(cell: Path) -> list[str]:
     runs = [RunFolder(path) for path in sorted(cell.glob("seed=*"))]
     states = [describe(run.record, run.is_locked()) for run in runs]
     count = Counter(states)
-    left = sum(
+    asked = wanted(cell)
+    count["not begun"] = sum(not (cell / f"seed={seed}").exists() for seed in asked["seeds"])
+    left = count["not begun"] * asked["updates"] + sum(
         run.record.get("updates_wanted", 0) - run.record.get("generator_updates", 0)
         for run, state in zip(runs, states, strict=True)
         if state not in ("done", "diverged")

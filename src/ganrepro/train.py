@@ -1,4 +1,4 @@
-"""A cell -> its missing seeds -> build, fit, evaluate, record."""
+"""A cell -> its missing seeds -> fit, evaluate, record."""
 
 import json
 import logging
@@ -8,7 +8,6 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
-from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,103 +18,16 @@ from omegaconf import OmegaConf
 
 from ganrepro import loggers
 from ganrepro.adversarial import AdversarialModule, evaluating
-from ganrepro.build import build, locate
+from ganrepro.assemble import data_of, device_of, identity_of, module_of
+from ganrepro.build import build
 from ganrepro.cells import Cell
 from ganrepro.data.images import ImageData
 from ganrepro.errors import UserError
 from ganrepro.evaluation import Evaluated
-from ganrepro.latents import Latent
-from ganrepro.networks.layers import initialised
-from ganrepro.provenance import address_hash, hardware, provenance, source_digest
-from ganrepro.recorder import Recorder, network_states
-from ganrepro.runs import FINISHED, Busy, RunFolder, read_checkpoint, write_atomically
+from ganrepro.provenance import hardware, provenance, source_digest
+from ganrepro.recorder import Recorder, weights_of
+from ganrepro.runs import FINISHED, Busy, RunFolder, read_checkpoint, updates_of, write_atomically
 from ganrepro.streams import stream
-
-CRITICS = ("discriminator",)
-
-
-def device_of(accelerator: str) -> str:
-    """ "cpu", "cuda" or "mps"; UserError when the one asked for is absent."""
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if accelerator == "auto":
-        return "cuda" if present["cuda"] else "cpu"
-    if not present[accelerator]:
-        raise UserError(f"trainer.accelerator={accelerator}: there is none here; trainer=auto takes what there is.")
-    return accelerator
-
-
-def data_of(cell: Cell) -> ImageData:
-    """The cell's data, read once a process."""
-    return _read(json.dumps(cell.config["data"], sort_keys=True))
-
-
-@lru_cache(maxsize=4)
-def _read(node: str) -> ImageData:
-    return build(json.loads(node))
-
-
-def folder_of(cell: Cell) -> Path:
-    """runs/<study>/<scale>/<choices>-<hash8>: found by its hash, so that a new name for a choice loses nothing."""
-    address = address_hash(identity_of(cell))
-    parent = Path(cell.config["runs"]) / cell.config["study"] / cell.config["scale"]
-    return next(parent.glob(f"*-{address}"), parent / f"{cell.name}-{address}")
-
-
-def identity_of(cell: Cell) -> dict[str, Any]:
-    """All that changes results: the configuration's leaves, the data's fingerprint, the kind of device."""
-    device = device_of(cell.config["trainer"]["accelerator"])
-    return {**cell.identity(), "data.fingerprint": data_of(cell).fingerprint, "device": device}
-
-
-def module_of(
-    config: dict[str, Any], shape: tuple[int, int, int], seed: int, pixel_mean: torch.Tensor | None = None
-) -> AdversarialModule:
-    """The paper's module with freshly drawn networks for images of `shape` (channels, height, width)."""
-    latent = Latent(**build(config["latent"]))
-    given: dict[str, dict[str, Any]] = {
-        "generator": {"latent_dim": latent.dim, "shape": shape, "pixel_mean": pixel_mean},
-        "discriminator": {"shape": shape},
-    }
-    networks = {
-        name: initialised(partial(build, node, **given[name]), seed, name) for name, node in config["network"].items()
-    }
-    optimizer = {key: value for key, value in config["optimizer"].items() if key != "schedules"}
-    return locate(config["model"]["_target_"])(
-        players={name: network for name, network in networks.items() if name not in CRITICS},
-        critics={name: networks[name] for name in CRITICS},
-        latent=latent,
-        loss=build(config["loss"]),
-        make_optimizer=lambda parameters: build(optimizer, params=parameters),
-        schedules=build(config["optimizer"].get("schedules", {})),
-        seed=seed,
-        **{key: config[key] for key in ("weight", "update", "k", "z", "batch_size", "tick", "updates")},
-    )
-
-
-def check_fit(cell: Cell) -> AdversarialModule:
-    """Builds the cell as it will be trained and passes two images through; UserError where pieces do not fit."""
-    data = data_of(cell)
-    module = module_of(cell.config, data.shape, 0, data.pixel_mean())
-    generator: Any = module.players["generator"]
-    discriminator: Any = module.critics["discriminator"]
-    if generator.value_range != data.value_range:
-        raise UserError(
-            f"The generator's images lie in {generator.value_range}, the data's in {data.value_range}: "
-            f"set data.value_range={list(generator.value_range)}"
-        )
-    if discriminator.critic_output != module.loss.critic_output:
-        raise UserError(
-            f"{type(module.loss).__name__} needs a discriminator that gives a {module.loss.critic_output}; "
-            f"{type(discriminator).__name__} gives a {discriminator.critic_output}."
-        )
-    images = module.sample(2)
-    if tuple(images.shape[1:]) != data.shape:
-        raise UserError(f"The generator makes images of {list(images.shape[1:])}, the data's are {list(data.shape)}.")
-    with evaluating(module):
-        outputs = module.discriminate(images)
-    if module.loss.critic_output == "logit" and outputs.shape != (2,):
-        raise UserError(f"The discriminator gives {list(outputs.shape[1:])} numbers an image; the loss needs one.")
-    return module
 
 
 def state_of(run: RunFolder, cell: Cell) -> str:
@@ -129,6 +41,20 @@ def state_of(run: RunFolder, cell: Cell) -> str:
     return "skip" if record["status"] in FINISHED and run.done.exists() and enough else "resume"
 
 
+def check_startable(run: RunFolder, cell: Cell) -> None:
+    """UserError for a run that is to go on and cannot."""
+    if state_of(run, cell) != "resume":
+        return
+    named, updates = named_checkpoint(cell.config), cell.config["updates"]
+    checkpoints = [named] if named else run.all_checkpoints()
+    if not checkpoints and run.weights.exists():
+        raise UserError(f"{run.path}: only its weights were kept (keep=weights), so it cannot be made longer.")
+    if not checkpoints and run.done.exists():
+        raise UserError(f"{run.path}: it has no checkpoint that can be read, so it cannot be made longer.")
+    if checkpoints and (reached := updates_of(checkpoints[0])) > updates:
+        raise UserError(f"{run.path} has {reached:,} updates: type updates={reached} or more, or delete that folder.")
+
+
 def train_cell(cell: Cell, folder: Path, claims: dict[str, str], say: Callable[[str], None] = print) -> None:
     """Trains every seed that is not there yet. A seed that fails is recorded as an error and the next one starts."""
     torch.set_num_threads(cell.config["threads"])
@@ -137,25 +63,38 @@ def train_cell(cell: Cell, folder: Path, claims: dict[str, str], say: Callable[[
         run = RunFolder(folder / f"seed={seed}")
         try:
             with run.locked():
-                if state_of(run, cell) != "skip":
-                    train_seed(cell, run, seed, claims)
-        except Busy as error:
-            say(str(error))
+                train_or_record(cell, run, seed, claims)
         except UserError as error:
-            if run.path.is_dir() and not run.done.exists():
-                run.write_record({**run.record, "status": "error", "reason": str(error)})
-            say(f"{run.path}: {error}")
+            say(str(error) if isinstance(error, Busy) else f"{run.path}: {error}")
         except Exception as error:
-            (run.path / "error.txt").write_text(traceback.format_exc())
-            run.write_record({**run.record, "status": "error", "reason": f"{type(error).__name__}: {error}"})
             if cell.config["debug"]:
                 raise
             say(f"{run.path}: {type(error).__name__}: {str(error).splitlines()[0]} (error.txt has the traceback)")
 
 
+def train_or_record(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str]) -> None:
+    """Trains one seed unless it is there. A failure is recorded and raised; a result that was there before stays."""
+    state = state_of(run, cell)
+    finished = run.record if state == "resume" and run.done.exists() else None
+    try:
+        if state != "skip":
+            train_seed(cell, run, seed, claims)
+    except Exception as error:
+        if not isinstance(error, UserError):
+            (run.path / "error.txt").write_text(traceback.format_exc())
+        if finished:
+            run.write_record(finished)
+            run.done.touch()
+        else:
+            reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            run.write_record({**run.record, "status": "error", "reason": reason})
+        raise
+
+
 def train_seed(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str]) -> None:
     """Trains one seed from where its folder stands to `updates`, evaluates it and writes its record."""
     config, data = cell.config, data_of(cell)
+    check_startable(run, cell)
     if state_of(run, cell) == "train" and run.record:
         put_aside(run)
     state = starting_point(run, config)
@@ -198,14 +137,11 @@ def train_seed(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str]) ->
 
 def starting_point(run: RunFolder, config: dict[str, Any]) -> dict[str, Any] | None:
     """The checkpoint to go on from, with metrics.jsonl cut back to it; None starts anew."""
-    named = Path(config["resume"]) if config["resume"] else None
-    if named is not None and named.is_file():
-        state: dict[str, Any] | None = read_checkpoint(named)
-    else:
-        state = run.newest_checkpoint()
+    named = named_checkpoint(config)
+    state = read_checkpoint(named) if named else run.newest_checkpoint()
     if state is None:
         if run.done.exists():
-            raise UserError("only its weights were kept (keep=weights), so it cannot be made longer.")
+            raise UserError("it has no checkpoint that can be read, so it cannot be made longer.")
         for path in (run.metrics, run.timing):
             path.unlink(missing_ok=True)
         for path in (run.samples, run.checkpoints):
@@ -213,6 +149,12 @@ def starting_point(run: RunFolder, config: dict[str, Any]) -> dict[str, Any] | N
         return None
     run.rewind(state["metrics_bytes"])
     return state
+
+
+def named_checkpoint(config: dict[str, Any]) -> Path | None:
+    """The checkpoint that resume= names; None when it names a folder or nothing."""
+    path = Path(config["resume"]) if config["resume"] else None
+    return path if path and path.is_file() else None
 
 
 def put_aside(run: RunFolder) -> None:
@@ -276,7 +218,7 @@ def finish(
         final = {"generator_updates": module.generator_updates, **evaluated.metrics}
         for name, arrays in evaluated.arrays.items():
             write_arrays(run.artifacts / f"{name}.npz", arrays)
-        recorder.consider(final)
+        recorder.keep_if_best(module, final)
     timing = [json.loads(line) for line in run.timing.read_text().splitlines()]
     return {
         **record,
@@ -316,8 +258,8 @@ def sampling_speed(module: AdversarialModule, n: int = 1000) -> float:
 
 def keep_weights(run: RunFolder, module: AdversarialModule) -> None:
     """keep=weights: the last networks instead of the checkpoints; the best ones stay where they are."""
-    weights = {"networks": network_states(module), "generator_updates": module.generator_updates}
-    write_atomically(run.checkpoints / "final.pt", lambda file: torch.save(weights, file))
+    weights = weights_of(module)
+    write_atomically(run.weights, lambda file: torch.save(weights, file))
     for path in run.all_checkpoints():
         path.unlink()
 

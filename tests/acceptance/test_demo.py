@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from ganrepro import load
+from ganrepro.runs import RunFolder
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,3 +55,24 @@ def test_ctrl_c_stops_soon_and_the_same_command_goes_on(tmp_path: Path) -> None:
     result = run(*words)
     assert result.returncode == 0, result.stderr
     assert "1 to resume" in result.stdout
+
+
+def test_workers_end_with_the_main_process(tmp_path: Path) -> None:
+    """SIGKILL to the command alone, as an out-of-memory killer does: its two workers let go of their folders."""
+    words = ["experiment=gan_mnist", "seeds=2", "workers=2", f"runs={tmp_path}"]
+    process = subprocess.Popen([sys.executable, str(ROOT / "run.py"), *words], start_new_session=True)
+    pattern = "gan_mnist/laptop/*/seed=*/checkpoints/updates=*.ckpt"
+    while len({path.parents[1] for path in tmp_path.glob(pattern)}) < 2:
+        assert process.poll() is None
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    runs = [RunFolder(path) for path in tmp_path.glob("gan_mnist/laptop/*/seed=*")]
+    begun = time.monotonic()
+    while any(folder.is_locked() for folder in runs):
+        assert time.monotonic() - begun < 10
+        time.sleep(0.1)
+    assert not any(folder.done.exists() for folder in runs)
+    result = run(*words)
+    assert result.returncode == 0, result.stderr
+    assert "2 to resume" in result.stdout

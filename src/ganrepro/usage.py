@@ -1,0 +1,55 @@
+"""What `python run.py` alone and `--help` print. Imports nothing heavy."""
+
+import textwrap
+from pathlib import Path
+
+import yaml
+
+from ganrepro import schema
+
+
+def studies(conf: Path) -> dict[str, str]:
+    """Each study's name and its line."""
+    files = sorted((conf / "experiment").glob("*.yaml"))
+    return {file.stem: yaml.safe_load(file.read_text())["about"] for file in files}
+
+
+def welcome(conf: Path) -> str:
+    """What to type."""
+    lines = [f"  {name:<16} {about}" for name, about in studies(conf).items()]
+    return "\n".join(
+        [
+            "ganrepro re-runs the experiments of early GAN papers. The studies:",
+            *lines,
+            "",
+            "Train one:          python run.py experiment=gan_mnist",
+            "Sweep a choice:     python run.py -m experiment=gan_mnist loss=gan,gan_saturating",
+            "Only see the plan:  python run.py experiment=gan_mnist plan=true",
+            "Every key:          python run.py --help",
+        ]
+    )
+
+
+def help_text(conf: Path) -> str:
+    """Every key with its type, range and meaning, and the options of every group."""
+    groups = [
+        f"  {group.name + '=':<14}{', '.join(sorted(path.stem for path in group.glob('*.yaml')))}"
+        for group in sorted(conf.iterdir())
+        if group.is_dir() and group.name not in ("claims", "hydra", "scale_of", "variant_of")
+    ]
+    sections = {
+        "Keys": schema.TOP,
+        "Keys of the options (each only where its option is chosen)": schema.OPTIONS,
+    }
+    lines = [
+        "python run.py [-m] experiment=<study> [key=value ...]   (-m sweeps: key=a,b)",
+        "",
+        "Options:",
+        *groups,
+    ]
+    for title, keys in sections.items():
+        lines += ["", f"{title}:"]
+        for name, key in keys.items():
+            text = f"  {name:<39} {key.help}: {key.expected}"
+            lines.append(textwrap.fill(text, 110, subsequent_indent=" " * 42))
+    return "\n".join(lines)
