@@ -226,7 +226,7 @@ def test_nothing_global_is_drawn_or_left_behind(narrow: Narrow) -> None:
 def test_every_pass_shows_every_image_once(narrow: Narrow) -> None:
     """23 images in batches of 10: batches are full, and each 23 in a row are one permutation."""
     module = module_for(narrow())
-    module.pixels = data().train.pixels
+    module.feed = data().feed(0)
     shown = torch.cat([module.real_batch()[:, 0, 0, 0] * 25.5 for _ in range(7)]).round().int().tolist()
     first, second, third = shown[:23], shown[23:46], shown[46:69]
     assert sorted(first) == sorted(second) == sorted(third) == list(range(23))
@@ -235,7 +235,7 @@ def test_every_pass_shows_every_image_once(narrow: Narrow) -> None:
 
 def test_a_batch_larger_than_the_data(narrow: Narrow) -> None:
     module = module_for(narrow("batch_size=50"))
-    module.pixels = data().train.pixels
+    module.feed = data().feed(0)
     assert len(module.real_batch()) == module.images_seen == 50
 
 
@@ -246,10 +246,10 @@ def test_the_clock_counts_rounds_whatever_k_is(narrow: Narrow) -> None:
 
 def test_choose_decides_who_steps(narrow: Narrow) -> None:
     """DeLiGAN trains G only above a loss; here G never may: it stays as it was, D moves, both losses are known."""
-    asked: list[tuple[str, set[str]]] = []
+    asked: list[tuple[str, set[str], int]] = []
 
-    def only_d(name: str, losses: Mapping[str, Tensor]) -> bool:
-        asked.append((name, set(losses)))
+    def only_d(name: str, losses: Mapping[str, Tensor], updates: int) -> bool:
+        asked.append((name, set(losses), updates))
         return name == "discriminator"
 
     cell = narrow("update=d_then_g")
@@ -261,9 +261,27 @@ def test_choose_decides_who_steps(narrow: Narrow) -> None:
     )
     assert all(g)
     assert not any(d)
-    assert asked[1] == ("generator", {"discriminator", "generator"})
-    assert "steps/discriminator" in end.tick_means()
-    assert "steps/generator" not in end.tick_means()
+    assert asked[1] == ("generator", {"discriminator", "generator"}, 0)
+    assert asked[-1][2] == 7
+    assert end.tick_means()["steps/discriminator"] == 1
+    assert end.tick_means()["steps/generator"] == 0
+
+
+def test_generator_steps_lets_d_step_in_every_nth_round(narrow: Narrow) -> None:
+    """Eight rounds with generator_steps=3: D steps in rounds 0, 3 and 6, so its optimizer counts three steps."""
+    module = trained(narrow("generator_steps=3", "optimizer=adam", "tick=8", "evaluate_every=8", "checkpoint_every=8"))
+    steps = [optimizer.state[next(iter(optimizer.state))]["step"] for optimizer in module.raw_optimizers]
+    assert [int(step) for step in steps] == [8, 3]
+    assert module.tick_means()["steps/discriminator"] == pytest.approx(3 / 8)
+
+
+def test_constrain_follows_every_step(narrow: Narrow) -> None:
+    calls: list[str] = []
+    module = module_for(narrow("update=d_then_g", "k=2"))
+    for name, network in module.networks.items():
+        network.constrain = lambda name=name: calls.append(name)  # type: ignore[assignment]
+    fit(module)
+    assert calls == ["discriminator", "discriminator", "generator"] * 8
 
 
 def test_schedules_follow_the_clock(narrow: Narrow) -> None:

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from ganrepro import schema
-from ganrepro.assemble import folder_of
+from ganrepro.assemble import check_fit, folder_of
 from ganrepro.cells import Cell, cell_of, hydra_at
 from ganrepro.errors import UserError
 from ganrepro.runs import RunFolder, read_checkpoint
@@ -31,14 +31,34 @@ TINY = [
     "evaluation.probe_images=30", "evaluation.lines=4",
 ]  # fmt: skip
 
+# What an option needs besides: narrow values of its own keys, and images that its networks can make.
+FACES = ["network.generator.sparse_init=3", "network.generator.init_range=2.0"]
+PATCHES = ["data=patches", "data.scaling=gcn", "data.value_range=null"]
+ALSO = {
+    "data=patches": ["data.size=8"],
+    "data=colour": ["data.size=8", "data.scaling=range", "data.value_range=[0,1]"],
+    "network=tfd2014": FACES,
+    "network=tfd2014_stacked": [*FACES, "network.generator.added=[6,4]"],
+    "network=cifar10_fc": [*PATCHES, "data.size=8"],
+    "network=cifar10_conv": [
+        *PATCHES, "batch_size=40", "optimizer.lr=0.001", "network.generator.channels=2",
+        "network.discriminator.channels=[2,2,3]",
+    ],
+}  # fmt: skip
+
 CHANGED: dict[str, Any] = {
     "study": "other", "paper": "other", "seeds": [1], "updates": 3, "batch_size": 7, "update": "d_then_g", "k": 2,
     "z": "fresh", "weight.generator": 2.0, "weight.discriminator": 2.0, "tick": 2, "evaluate_every": 2,
     "evaluation.samples": 50, "evaluation.sigma_images": 9, "evaluation.test_images": 9, "evaluation.lines": 3,
     "evaluation.sigmas": [0.2, 0.3, 2], "evaluation.line_steps": 4, "evaluation.probe_images": 21,
     "data.size": 9, "data.value_range": [-1.0, 1.0], "data.stand_in_for": "something",
+    "data.scaling": "gcn", "data.folds": 3,
     "latent.z.dim": 5, "latent.z.half_width": 5.0, "latent.z.std": 5.0,
     "network.generator.hidden": [7], "network.generator.init_range": 0.3, "network.generator.output_bias": "zero",
+    "network.generator.output_init_range": 0.3, "network.generator.sigmoid_bias": 1.0,
+    "network.generator.sparse_init": 2, "network.generator.max_norm": 1.0, "network.generator.added": [6, 5],
+    "network.generator.channels": 3, "network.discriminator.channels": [2, 3, 3],
+    "network.discriminator.channel_pieces": 3, "network.discriminator.max_norm": 0.3,
     "network.discriminator.units": [4], "network.discriminator.pieces": 3, "network.discriminator.init_range": 0.3,
     "network.discriminator.keep_input": 0.4, "network.discriminator.keep_hidden": 0.4,
     "optimizer.lr": 0.7, "optimizer.momentum": 0.9, "optimizer.betas": [0.1, 0.2], "optimizer.eps": 0.1,
@@ -74,8 +94,13 @@ NEEDS_FILES = (
     "cifar10",
     "svhn",
     "image_folder",
+    "tfd",
     "handwritten/workstation",
     "handwritten/paper",
+    "tfd/workstation",
+    "tfd/paper",
+    "colour/workstation",
+    "colour/paper",
 )
 
 
@@ -111,7 +136,7 @@ def plain(group: str) -> list[str]:
 def words_of(group: str, option: str) -> list[str]:
     """TINY with the option chosen, and what of TINY's words for that group the option understands."""
     chosen = [] if group == "top" else [f"{group}={option}"]
-    return [*chosen, *TINY]
+    return [*chosen, *TINY, *ALSO.get(f"{group}={option.split('/')[0]}", [])]
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +157,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Callable[[tuple[str, ..
 
 
 def result(cell: Cell) -> Any:
+    check_fit(cell)  # as the command line does before it starts anything
     folder = folder_of(cell)
     said: list[str] = []
     train_cell(cell, folder, {}, said.append)

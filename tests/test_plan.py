@@ -136,7 +136,8 @@ def test_reproduce_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.setattr(reproduce.subprocess, "run", run)
     monkeypatch.setattr("sys.argv", ["reproduce", "--scale", "workstation"])
     assert reproduce.main() == 1
-    studies = sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml"))
+    studies = reproduce.in_order(ROOT / "conf" / "experiment")
+    assert sorted(studies) == sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml"))
     assert [words[3] for words in started[:-1]] == [f"experiment={study}" for study in studies]
     assert all("scale=workstation" in words for words in started[:-1])
     assert started[-1][1:3] == ["-m", "ganrepro.report"]

@@ -200,7 +200,7 @@ def test_a_damaged_checkpoint_with_none_before_it(narrow: Narrow, capsys: pytest
     assert (run.record, run.done.exists()) == (before, True)
     assert len(list(run.checkpoints.glob("*.corrupt"))) == 1
     with pytest.raises(UserError, match="no checkpoint that can be read"):
-        check_startable(run, narrow("updates=16"))
+        check_startable(run, narrow("updates=16"), 0)
     run.done.unlink()
     run.write_record({**before, "status": "running"})
     trained(narrow())
@@ -233,7 +233,7 @@ def test_a_run_cut_off_beyond_what_is_asked_is_refused(narrow: Narrow, monkeypat
     cut_before_the_end(narrow("updates=12"), monkeypatch)
     run = RunFolder(folder_of(narrow()) / "seed=0")
     with pytest.raises(UserError, match="has 12 updates: type updates=12 or more"):
-        check_startable(run, narrow())
+        check_startable(run, narrow(), 0)
     assert trained(narrow("updates=12")).record["generator_updates"] == 12
 
 
@@ -273,7 +273,7 @@ def test_keep_weights_can_be_loaded_but_not_made_longer(narrow: Narrow, capsys: 
     capsys.readouterr()
     longer = narrow("keep=weights", "updates=16", "evaluation.probe_images=21")
     with pytest.raises(UserError, match=r"keep=weights.*cannot be made longer"):
-        check_startable(run, longer)
+        check_startable(run, longer, 0)
     trained(longer)
     assert "cannot be made longer" in capsys.readouterr().out
     assert run.record["status"] == "done"

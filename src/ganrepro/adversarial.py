@@ -8,14 +8,14 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
-from ganrepro.data.images import ImageData
+from ganrepro.feeds import Feed
 from ganrepro.latents import Latent
 from ganrepro.networks.layers import Dropout
 from ganrepro.rules import RULES
 from ganrepro.streams import stream
 
 Schedule = Callable[[float, int, int], float]
-Choose = Callable[[str, Mapping[str, Tensor]], bool]
+Choose = Callable[[str, Mapping[str, Tensor], int], bool]
 
 
 class AdversarialModule(L.LightningModule):
@@ -26,7 +26,8 @@ class AdversarialModule(L.LightningModule):
     schedules: optimizer setting ("lr", "momentum") -> function of (start value, updates, finished epochs).
     weight: factor on each player's loss.
     update, k, z: see `ganrepro.rules`. batch_size: images in each real and each fake batch.
-    choose: optional; called with a player's name and the newest losses before that player steps; False skips it.
+    choose: optional; called with a player's name, the newest losses and the generator updates so far before that
+        player steps; False skips it.
 
     The clock is ours: `generator_updates` (rounds of the rule) and `images_seen` (real images drawn). Lightning's
     `global_step` counts every step of every optimizer and is used for nothing.
@@ -65,7 +66,6 @@ class AdversarialModule(L.LightningModule):
         self.losses: dict[str, Tensor] = {}
         self.sums: dict[str, tuple[Tensor, int]] = {}
         self.streams: dict[str, torch.Generator] = {}
-        self.epoch, self.order = -1, torch.empty(0)  # the pass over the data whose permutation `order` is
 
     # What a paper says: its losses from D's outputs. -----------------------------------------------------------
 
@@ -89,8 +89,8 @@ class AdversarialModule(L.LightningModule):
 
     # Draws. -----------------------------------------------------------------------------------------------------
 
-    def use_data(self, data: ImageData) -> None:
-        """Trains on `data.train`."""
+    def use_data(self, data: Any) -> None:
+        """Trains on what `data.feed(seed, device)` gives."""
         self.data = data
 
     def use_streams(self, device: torch.device) -> None:
@@ -104,24 +104,14 @@ class AdversarialModule(L.LightningModule):
         return self.latent.sample(self.batch_size, self.streams["latent"]).to(self.dtype)
 
     def real_batch(self) -> Tensor:
-        """The next `batch_size` training images of a pass over the data, reshuffled for each pass.
+        """The next `batch_size` real examples."""
+        batch = self.feed.batch(self.images_seen, self.batch_size)
+        self.images_seen += self.batch_size
+        return batch.to(self.dtype)
 
-        Pass e is a permutation drawn from (seed, "order", e): a pure function of the clock. A batch may span two
-        passes, so every pass shows every image once and every batch is full.
-        """
-        size, parts, wanted = len(self.pixels), [], self.batch_size
-        while wanted:
-            epoch, start = divmod(self.images_seen, size)
-            if epoch != self.epoch:
-                self.epoch = epoch
-                order = torch.randperm(size, generator=stream(self.seed, "order", epoch))
-                self.order = order.to(self.pixels.device)
-            part = self.order[start : start + wanted]
-            parts.append(part)
-            self.images_seen += len(part)
-            wanted -= len(part)
-        index = parts[0] if len(parts) == 1 else torch.cat(parts)
-        return self.data.normalise(self.pixels[index].to(self.device, non_blocking=True)).to(self.dtype)
+    def images(self, z: Tensor) -> Tensor:
+        """What evaluations look at: the images of float32 latents, as float32; the caller chooses the mode."""
+        return self.generate(z.to(self.dtype)).float()
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """n images [n, channels, height, width] on the CPU, in the data's value range.
@@ -145,8 +135,7 @@ class AdversarialModule(L.LightningModule):
 
     def on_fit_start(self) -> None:
         self.use_streams(self.device)
-        pixels = self.data.train.pixels
-        self.pixels = pixels.to(self.device) if fits(pixels, self.device) else pixels
+        self.feed: Feed = self.data.feed(self.seed, self.device)
         self.parameters_of = {name: list(network.parameters()) for name, network in self.networks.items()}
         # Raw optimizers save about 0.3 ms a round (benchmarks/), but skip what Lightning does for other precisions
         # and for several ranks: two ranks with a raw backward end with different weights and no error.
@@ -162,22 +151,26 @@ class AdversarialModule(L.LightningModule):
     def update_players(self, losses: Mapping[str, Tensor]) -> None:
         """Differentiates each loss with respect to its own player only, then lets those players step together."""
         self.losses.update({name: loss.detach() for name, loss in losses.items()})
-        stepping = [name for name in losses if self.choose is None or self.choose(name, self.losses)]
+        stepping = [
+            name for name in losses if self.choose is None or self.choose(name, self.losses, self.generator_updates)
+        ]
         for name in stepping:
             self.optimizer_of[name].zero_grad(set_to_none=True)
             backward = Tensor.backward if self.raw else self.manual_backward
             weighted = losses[name] if self.weight[name] == 1 else losses[name] * self.weight[name]
             backward(weighted, inputs=self.parameters_of[name], retain_graph=name != stepping[-1])
+        for name in losses if self.choose is not None else ():
+            self.log_mean(f"steps/{name}", torch.tensor(float(name in stepping)))
         for name in stepping:
             self.optimizer_of[name].step()
-            if self.choose is not None:
-                self.log_mean(f"steps/{name}", torch.ones(()))
+            if constrain := getattr(self.networks[name], "constrain", None):
+                constrain()
         for name, loss in losses.items():
             self.log_mean(f"loss/{name}", loss)
 
     def apply_schedules(self) -> None:
         """Sets each scheduled setting to its value at the present clock."""
-        epoch = self.images_seen // len(self.pixels)
+        epoch = self.images_seen // self.feed.size
         for setting, schedule in self.schedules.items():
             value = schedule(self.starts[setting], self.generator_updates, epoch)
             for optimizer in self.raw_optimizers:
@@ -217,10 +210,3 @@ def evaluating(module: nn.Module) -> Iterator[None]:
     finally:
         for child, mode in modes.items():
             child.training = mode
-
-
-def fits(pixels: Tensor, device: torch.device) -> bool:
-    """Whether the images may live on `device`: half of a GPU's free memory at most."""
-    if device.type != "cuda":
-        return True
-    return pixels.nbytes < torch.cuda.mem_get_info(device)[0] / 2

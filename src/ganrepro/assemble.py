@@ -11,11 +11,11 @@ from ganrepro import loggers
 from ganrepro.adversarial import AdversarialModule, evaluating
 from ganrepro.build import build, locate
 from ganrepro.cells import Cell
-from ganrepro.data.images import ImageData
 from ganrepro.errors import UserError
 from ganrepro.latents import Latent
 from ganrepro.networks.layers import initialised
 from ganrepro.provenance import address_hash
+from ganrepro.rules import DiscriminatorEvery
 
 CRITICS = ("discriminator",)
 
@@ -30,13 +30,18 @@ def device_of(accelerator: str) -> str:
     return accelerator
 
 
-def data_of(cell: Cell) -> ImageData:
-    """The cell's data, read once a process."""
-    return _read(json.dumps(cell.config["data"], sort_keys=True))
+def is_measurement(config: dict[str, Any]) -> bool:
+    """Whether the study trains no networks: its model is called once a seed (ganrepro.measure)."""
+    return not issubclass(locate(config["model"]["_target_"]), AdversarialModule)
+
+
+def data_of(cell: Cell) -> Any:
+    """The cell's data, read once a process; None for a study that has none."""
+    return _read(json.dumps(cell.config.get("data"), sort_keys=True))
 
 
 @lru_cache(maxsize=4)
-def _read(node: str) -> ImageData:
+def _read(node: str) -> Any:
     return build(json.loads(node))
 
 
@@ -49,12 +54,16 @@ def folder_of(cell: Cell) -> Path:
 
 def identity_of(cell: Cell) -> dict[str, Any]:
     """All that changes results: the configuration's leaves, the data's fingerprint, the kind of device."""
-    device = device_of(cell.config["trainer"]["accelerator"])
-    return {**cell.identity(), "data.fingerprint": data_of(cell).fingerprint, "device": device}
+    found: dict[str, Any] = {"device": device_of(cell.config["trainer"]["accelerator"])}
+    if cell.config.get("data"):
+        found["data.fingerprint"] = data_of(cell).fingerprint
+    if cell.input:
+        found["input.address"] = address_hash(identity_of(cell.input))
+    return cell.identity() | found
 
 
 def module_of(
-    config: dict[str, Any], shape: tuple[int, int, int], seed: int, pixel_mean: torch.Tensor | None = None
+    config: dict[str, Any], shape: tuple[int, ...], seed: int, pixel_mean: torch.Tensor | None = None
 ) -> AdversarialModule:
     """The paper's module with freshly drawn networks for images of `shape` (channels, height, width)."""
     latent = Latent(**build(config["latent"]))
@@ -74,8 +83,31 @@ def module_of(
         make_optimizer=lambda parameters: build(optimizer, params=parameters),
         schedules=build(config["optimizer"].get("schedules", {})),
         seed=seed,
+        choose=DiscriminatorEvery(config["generator_steps"]) if config["generator_steps"] > 1 else None,
         **{key: config[key] for key in ("weight", "update", "k", "z", "batch_size", "tick", "updates")},
     )
+
+
+def measurement_of(config: dict[str, Any]) -> Any:
+    """The object that a study without networks calls."""
+    return build(config["model"], loss=build(config["loss"]))
+
+
+def check_measurement(cell: Cell) -> None:
+    """UserError where the model cannot be built, or where a key was set that does nothing here."""
+    measurement_of(cell.config)
+    for key in cell.departures:
+        if key.split(".")[0] not in ("model", "loss", "updates"):
+            raise UserError(f"{cell.config['study']} trains no networks: {key} does nothing there.")
+
+
+def in_words(value_range: tuple[float, float] | None) -> str:
+    return str(value_range) if value_range else "no bounded range"
+
+
+def remedy(value_range: tuple[float, float] | None) -> str:
+    """What to type for data in a generator's range."""
+    return f"set data.value_range={list(value_range)}" if value_range else "set data.scaling=gcn, or another network."
 
 
 def check_fit(cell: Cell) -> AdversarialModule:
@@ -88,8 +120,8 @@ def check_fit(cell: Cell) -> AdversarialModule:
     discriminator: Any = module.critics["discriminator"]
     if generator.value_range != data.value_range:
         raise UserError(
-            f"The generator's images lie in {generator.value_range}, the data's in {data.value_range}: "
-            f"set data.value_range={list(generator.value_range)}"
+            f"The generator's images lie in {in_words(generator.value_range)}, the data's in "
+            f"{in_words(data.value_range)}: {remedy(generator.value_range)}"
         )
     if discriminator.critic_output != module.loss.critic_output:
         raise UserError(

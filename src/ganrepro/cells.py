@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
@@ -67,6 +67,7 @@ class Cell:
     coordinates: dict[str, str]
     departures: dict[str, str]
     study_updates: int  # of all seeds of all cells of the study, as it stands: what its `budget` is for
+    input: "Cell | None" = None  # the cell whose runs this one's go on from, seed by seed
 
     @property
     def label(self) -> str:
@@ -94,12 +95,18 @@ class Cell:
     def identity(self) -> dict[str, Any]:
         """The leaves that change results."""
         leaves = schema.flatten(self.config)
-        return {key: value for key, value in leaves.items() if not exempt(key)}
+        return {key: value for key, value in leaves.items() if not exempt(key) and not neutral(key, value)}
 
 
 def seed_list(seeds: int | list[int]) -> list[int]:
     """seeds=3 is [0, 1, 2]."""
     return list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+
+
+def neutral(key: str, value: Any) -> bool:
+    """Whether a leaf's value does nothing, so that a key added later leaves the addresses of older runs alone."""
+    entry = schema.key_of(key)
+    return entry is not None and entry.neutral is not ... and value == entry.neutral
 
 
 def exempt(key: str) -> bool:
@@ -158,7 +165,34 @@ def cell_of(overrides: Sequence[str], typed: Mapping[str, str]) -> Cell:
     coordinates = {axis: differences.get(axis) or _shown_choice(axis, config, choices) for axis in grid}
     departures = {key: value for key, value in differences.items() if value not in grid.get(key, ())}
     study_updates = own["updates"] * len(seed_list(own["seeds"])) * math.prod(map(len, grid.values()))
-    return Cell(config, dict(typed), coordinates, departures, study_updates)
+    return Cell(config, dict(typed), coordinates, departures, study_updates, input_of(config, departures))
+
+
+def input_of(config: dict[str, Any], departures: Mapping[str, str]) -> Cell | None:
+    """The cell that `input` names: its study's own at the same scale and variant, but for what both must share.
+
+    That is the data, the latent, the machine, and every setting of the networks that both have. Its departures are
+    what one types to make it.
+    """
+    if not config["input"]:
+        return None
+    own = cell_of([f"experiment={config['input']['study']}", *(f"{key}={config[key]}" for key in FRAME[1:])], {})
+    shared = {key: config[key] for key in ("data", "latent", "trainer", "threads", "runs")}
+    network = _overlaid(own.config["network"], config["network"])
+    taken = {key: value for key, value in departures.items() if key.split(".")[0] in ("data", "latent", "threads")}
+    mine, theirs = schema.flatten({"network": network}), schema.flatten({"network": own.config["network"]})
+    taken |= {key: schema.shown(value) for key, value in mine.items() if value != theirs[key]}
+    return replace(own, config={**own.config, **shared, "network": network}, departures=taken)
+
+
+def _overlaid(own: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """`own` with the values of `other` where both have one; classes stay."""
+    return {
+        key: _overlaid(value, other.get(key, {}))
+        if isinstance(value, dict)
+        else (value if key == "_target_" else other.get(key, value))
+        for key, value in own.items()
+    }
 
 
 def _differences(

@@ -70,8 +70,8 @@ def run(conf: Path, words: list[str]) -> int:
     overrides = [quoted(word, sweep) for word in words if word not in MULTIRUN]
     with hydra_at(conf):
         cells = cells_of(overrides, sweep)
-    from ganrepro.assemble import check_fit, folder_of
-    from ganrepro.plan import plan, run_bytes
+    from ganrepro.assemble import check_fit, check_measurement, folder_of, is_measurement
+    from ganrepro.plan import PICTURES, plan, run_bytes
     from ganrepro.runs import RunFolder
     from ganrepro.train import check_startable, state_of
 
@@ -80,19 +80,27 @@ def run(conf: Path, words: list[str]) -> int:
     else:
         folders = [folder_of(cell) for cell in cells]
         refuse_twins(cells, folders)
-    sizes = [run_bytes(check_fit(cell), cell.config["optimizer"]["_target_"]) for cell in cells]
+    sizes = []
+    for cell in cells:
+        if is_measurement(cell.config):
+            check_measurement(cell)
+            sizes.append(PICTURES)
+        else:
+            sizes.append(run_bytes(check_fit(cell), cell.config["optimizer"]["_target_"]))
     runs = [
-        (RunFolder(folder / f"seed={n}"), cell) for cell, folder in zip(cells, folders, strict=True) for n in cell.seeds
+        (RunFolder(folder / f"seed={n}"), cell, n)
+        for cell, folder in zip(cells, folders, strict=True)
+        for n in cell.seeds
     ]
-    for seed, cell in runs:
-        check_startable(seed, cell)
+    for each, cell, seed in runs:
+        check_startable(each, cell, seed)
     workers = min(cells[0].config["workers"] or default_workers(cells[0]), len(runs))
     if not cells[0].config["plan"]:
         check_writable(Path(cells[0].config["runs"]))
     print(plan(cells, folders, sizes, workers))
     if cells[0].config["plan"]:
         return 0
-    if any(state_of(seed, cell) != "skip" for seed, cell in runs):
+    if any(state_of(each, cell) != "skip" for each, cell, _ in runs):
         carry_out(conf, overrides, cells, folders, workers, sweep)
     return summarise(conf, cells, folders)
 

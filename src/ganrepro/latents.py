@@ -19,6 +19,10 @@ class Uniform(nn.Module):
         z = torch.empty(n, self.dim, device=generator.device)
         return z.uniform_(-self.half_width, self.half_width, generator=generator)
 
+    def quantiles(self, n: int) -> Tensor:
+        """n points at the middles of n equally likely parts, the same in every coordinate: float32 [n, dim]."""
+        return middles(n)[:, None].expand(n, self.dim) * 2 * self.half_width - self.half_width
+
 
 class Normal(nn.Module):
     """Independent N(0, std^2) coordinates; std = 1 is the class default of the 2014 authors' code."""
@@ -30,6 +34,15 @@ class Normal(nn.Module):
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """float32 [n, dim] on the generator's device."""
         return torch.empty(n, self.dim, device=generator.device).normal_(0.0, self.std, generator=generator)
+
+    def quantiles(self, n: int) -> Tensor:
+        """As Uniform's."""
+        return torch.special.ndtri(middles(n))[:, None].expand(n, self.dim) * self.std
+
+
+def middles(n: int) -> Tensor:
+    """The middles of n equal parts of [0, 1]."""
+    return (torch.arange(n) + 0.5) / n
 
 
 class Latent(nn.Module):
@@ -43,3 +56,7 @@ class Latent(nn.Module):
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """float32 [n, dim]: every block's draw, side by side."""
         return torch.cat([block.sample(n, generator) for block in self.blocks], dim=1)  # type: ignore[operator]
+
+    def quantiles(self, n: int) -> Tensor:
+        """float32 [n, dim]: every block's, side by side."""
+        return torch.cat([block.quantiles(n) for block in self.blocks], dim=1)  # type: ignore[operator]

@@ -22,6 +22,8 @@ def load(folder: str | Path, which: str = "final") -> AdversarialModule:
         raise UserError(f"which={which!r}: needs 'final' or 'best'.")
     if not run.record:
         raise UserError(f"{folder} is not a run folder: it has no result.json.")
+    if run.record["data"] is None:
+        raise UserError(f"{folder} is of a study without networks.")
     last = [run.weights] if run.weights.exists() else run.all_checkpoints()
     files = [run.best] if which == "best" else last
     if not files or not files[0].exists():

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from ganrepro.cells import Cell
-from ganrepro.data.images import ImageData
+from ganrepro.data import Data
 
 SOURCES = Path(__file__).parent
 PACKAGES = (
@@ -71,7 +71,7 @@ def hardware(device: str) -> dict[str, Any]:
 
 
 def provenance(
-    cell: Cell, data: ImageData, identity: dict[str, Any], seed: int, claims: dict[str, str]
+    cell: Cell, data: Data | None, identity: dict[str, Any], seed: int, claims: dict[str, str]
 ) -> dict[str, Any]:
     """The part of result.json that is known before training. `claims`: id -> hash of the claim as it now stands."""
     short, dirty = commit()
@@ -86,16 +86,7 @@ def provenance(
         "identity": identity,
         "seed": seed,
         "updates_wanted": config["updates"],
-        "data": {
-            "name": data.name,
-            "fingerprint": data.fingerprint,
-            "shape": list(data.shape),
-            "value_range": list(data.value_range),
-            "train": len(data.train),
-            "validation": len(data.validation),
-            "test": len(data.test),
-            "stand_in_for": data.stand_in_for,
-        },
+        "data": data.describe() if data else None,
         "hardware": hardware(identity["device"]),
         "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
         "commit": short,

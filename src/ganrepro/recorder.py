@@ -3,19 +3,21 @@
 import math
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import lightning as L
+import numpy as np
 import torch
 
 from ganrepro.adversarial import AdversarialModule
 from ganrepro.evaluation import Evaluated
 from ganrepro.loggers import log_picture, log_row
-from ganrepro.pictures import grid, save_png
+from ganrepro.pictures import save_png
 from ganrepro.runs import RunFolder, read_checkpoint, write_atomically
 
 SHOWN = 64  # samples in a picture, always from the same latents
-CONSTANT = 1e-4  # of the value range: below this spread over samples at every pixel, G ignores its latent
+CONSTANT = 1e-4  # of the data's span: below this spread over samples at every pixel, G ignores its latent
 
 
 class Recorder(L.Callback):
@@ -49,7 +51,7 @@ class Recorder(L.Callback):
             for row in self.rows_so_far():
                 self.consider(row)
         else:
-            save_png(self.folder.samples / "real.png", grid(module.data.train.pixels[:SHOWN], 8))
+            save_png(self.folder.samples / "real.png", module.data.picture(module.data.examples(SHOWN)))
             self.draw_samples(trainer, module)
         trainer.should_stop = module.generator_updates >= module.updates  # cut off between the last row and DONE
         self.begun, self.images = time.monotonic(), module.images_seen
@@ -61,17 +63,27 @@ class Recorder(L.Callback):
         self.reason = not_finite(row)
         row = {"generator_updates": updates, "images_seen": module.images_seen, **row}
         last, due = updates >= module.updates, updates % self.evaluate_every == 0
-        if not self.reason and (last or due):
-            self.reason = self.draw_samples(trainer, module) or not_finite(dict(module.named_parameters()))
+        keep = last or updates % self.checkpoint_every < module.tick
+        if not self.reason and keep:
+            self.reason = self.draw_samples(trainer, module)
+        if not self.reason and (keep or due):
+            self.reason = not_finite(dict(module.named_parameters()))
         if not self.reason and due:
-            row |= self.evaluate().metrics
+            row |= self.measure(updates)
         self.folder.append(self.folder.metrics, row)
         log_row(trainer.loggers, row)
         self.keep_if_best(module, row)
-        if not self.reason and (last or updates % self.checkpoint_every < module.tick):
+        if not self.reason and keep:
             self.folder.save_checkpoint(checkpoint(module, self.folder.metrics.stat().st_size), updates)
         self.write_timing(module, trained)
         trainer.should_stop = last or self.reason is not None
+
+    def measure(self, updates: int) -> dict[str, float]:
+        """The evaluation's scalars; what it wants to be drawn of this moment goes into artifacts/."""
+        evaluated = self.evaluate()
+        for name, arrays in evaluated.arrays.items():
+            write_arrays(self.folder.artifacts / f"{name}-updates={updates:07d}.npz", arrays)
+        return evaluated.metrics
 
     def rows_so_far(self) -> list[dict[str, Any]]:
         """The rows up to the checkpoint, and the one behind best.pt: a last evaluation has none in metrics.jsonl."""
@@ -101,10 +113,9 @@ class Recorder(L.Callback):
         """Saves and logs the picture of the present samples; says so if they are all the same."""
         samples = module.sample(SHOWN)
         path = self.folder.samples / f"updates={module.generator_updates:07d}.png"
-        save_png(path, grid(module.data.to_uint8(samples.nan_to_num()), 8))
+        save_png(path, module.data.picture(samples))
         log_picture(trainer.loggers, path, module.generator_updates)
-        low, high = module.data.value_range
-        constant = bool(samples.std(0).max() < CONSTANT * (high - low))
+        constant = bool(samples.std(0).max() < CONSTANT * module.data.span)
         return "constant output" if constant and module.generator_updates else None
 
     def write_timing(self, module: AdversarialModule, trained: float) -> None:
@@ -118,6 +129,11 @@ class Recorder(L.Callback):
         }
         self.folder.append(self.folder.timing, row)
         self.begun, self.images = now, module.images_seen
+
+
+def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Atomically, as .npz."""
+    write_atomically(path, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
 
 
 def not_finite(values: dict[str, Any]) -> str | None:

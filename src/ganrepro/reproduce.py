@@ -3,14 +3,17 @@
 import argparse
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
+
+import yaml
 
 ROOT = Path(__file__).parents[2]
 
 
 def main() -> int:
     """Trains what is missing of each study; goes on after a failure; returns 1 if there was one."""
-    names = sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml"))
+    names = in_order(ROOT / "conf" / "experiment")
     parser = argparse.ArgumentParser(prog="python -m ganrepro.reproduce", description=main.__doc__)
     parser.add_argument("--scale", default="laptop", choices=("laptop", "workstation", "paper"))
     parser.add_argument("--runs", default="runs")
@@ -28,6 +31,15 @@ def main() -> int:
     if failed:
         print(f"not carried out in full: {', '.join(failed)}", file=sys.stderr)
     return int(bool(failed or report.returncode))
+
+
+def in_order(folder: Path) -> list[str]:
+    """All studies by name, but a first stage before the second that goes on from it."""
+    files = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(folder.glob("*.yaml"))}
+    before: dict[str, list[str]] = {
+        name: [content["input"]["study"]] if content.get("input") else [] for name, content in files.items()
+    }
+    return list(TopologicalSorter(before).static_order())
 
 
 if __name__ == "__main__":

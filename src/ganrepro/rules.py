@@ -3,8 +3,10 @@
 A round is one update of the generator and `k` (or, for `simultaneous`, one) of the discriminator.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
+
+from torch import Tensor
 
 if TYPE_CHECKING:
     from ganrepro.adversarial import AdversarialModule
@@ -49,6 +51,16 @@ def alternate_batches(gan: "AdversarialModule") -> None:
         if gan.z == "fresh" or step:
             z = gan.draw_latent()
         gan.update_players({"discriminator": gan.critic_round(gan.generate(z).detach())})
+
+
+class DiscriminatorEvery:
+    """Lets D step only in every n-th round, and G in all: n updates of G to each round of D's."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    def __call__(self, player: str, losses: Mapping[str, Tensor], updates: int) -> bool:
+        return player != "discriminator" or updates % self.n == 0
 
 
 RULES: dict[str, Callable[["AdversarialModule"], None]] = {

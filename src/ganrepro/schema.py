@@ -11,6 +11,7 @@ from typing import Any
 
 from ganrepro.errors import UserError
 
+GROUPS = ("model", "data", "network", "latent", "loss", "optimizer", "trainer", "logger", "evaluation")
 RULES = ("simultaneous", "d_then_g", "alternate_batches")  # ganrepro/rules.py
 
 
@@ -27,6 +28,7 @@ class Key:
     optional: bool = False
     count: bool = False  # a list, or a whole number that says how long it is
     length: int = 0  # of a list; 0: any
+    neutral: Any = ...  # a value that does nothing: it stays out of the address, so that older runs keep theirs
 
     def problem(self, value: Any) -> str | None:
         """What is wrong with a value, in a few words, or None."""
@@ -53,7 +55,7 @@ class Key:
     def typed(self, value: Any) -> Any:
         """A value that has no problem, in this key's type: lr=1 and lr=1.0 are one setting and one address."""
         if isinstance(value, list):
-            return [float(item) for item in value] if self.kind == list[float] else value
+            return [Key(self.kind.__args__[0], "").typed(item) for item in value]
         return float(value) if self.kind is float and value is not None else value
 
     @property
@@ -66,7 +68,7 @@ class Key:
         text = "a count or " * self.count
         if kind is list:
             text += f"a list of {self.length}, each " if self.length else "a list, each "
-        text += names[self.kind.__args__[0] if kind is list else self.kind]
+        text += names.get(self.kind.__args__[0] if kind is list else self.kind, "a list of numbers")
         if self.above > -math.inf:
             text += f", above {self.above:g}"
         if self.low > -math.inf:
@@ -84,6 +86,10 @@ def probability(text: str) -> Key:
     return Key(float, text, above=0, high=1)
 
 
+def limit(text: str) -> Key:
+    return Key(float, text, above=0, optional=True)
+
+
 # The keys of every study. Which of them are part of a run's address is said in cells.py.
 TOP: dict[str, Key] = {
     "study": Key(str, "the study's name; set by experiment=", optional=True),
@@ -96,6 +102,11 @@ TOP: dict[str, Key] = {
     "batch_size": count("images in each real and each generated batch"),
     "update": Key(str, "order of the steps in a round", choices=RULES),
     "k": count("discriminator updates per generator update"),
+    "generator_steps": Key(int, "generator updates to each (k) of the discriminator", low=1, neutral=1),
+    "input": Key(str, "the run a second stage goes on from; set by experiment=", optional=True, neutral=None),
+    "input.study": Key(str, "the study of that run: its own settings, on the same data, with the same seed"),
+    "input.updates": count("generator updates that run must have"),
+    "input.networks": Key(list[str], "which of its networks are taken over; the others begin anew"),
     "z": Key(str, "whether G's step draws new latents or takes D's", choices=("fresh", "shared")),
     "weight.generator": Key(float, "factor on G's loss", above=0),
     "weight.discriminator": Key(float, "factor on D's loss; the 2014 authors' code has 0.5", above=0),
@@ -130,10 +141,31 @@ OPTIONS: dict[str, Key] = {
     "data.validation": count("how many of the last training images are held out"),
     "data.size": count("height and width of the images after resizing"),
     "data.channels": Key(int, "3 for RGB, 1 for grey", low=1, high=3),
-    "data.value_range": Key(list[float], "what the networks see: [0,1] or [-1,1]", low=-1, high=1, length=2),
+    "data.value_range": Key(
+        list[float], "what the networks see: [0,1] or [-1,1]; null with gcn", low=-1, high=1, length=2, optional=True
+    ),
+    "data.scaling": Key(
+        str,
+        "range, or gcn: each image with mean 0 and L2 norm 55, as the 2014 authors' CIFAR-10",
+        choices=("range", "gcn"),
+        neutral="range",
+    ),
+    "data.folds": Key(int, "divisions of the held-out images into validation and test; 1: as it is", low=1, neutral=1),
     "data.stand_in_for": Key(str, "the data set this one replaces, named wherever results are shown", optional=True),
-    "evaluation.samples": count("generated images behind the Parzen window"),
-    "evaluation.sigma_images": count("first validation images, which choose sigma"),
+    "data.means": Key(list[list[float]], "centres of a mixture's Gaussians"),
+    "data.stds": Key(list[float], "their standard deviations", above=0),
+    "data.weights": Key(list[float], "their weights", above=0),
+    "model.toys": count("random pairs of discrete distributions"),
+    "model.symbols": Key(int, "symbols of each", low=2),
+    "model.atoms": Key(int, "common denominator of their weights", low=2),
+    "evaluation.samples": count(
+        "generated examples behind a measured distribution: kernel centres, or what is compared"
+    ),
+    "evaluation.latents": count("latents behind each gradient"),
+    "evaluation.low": Key(float, "left end of the grid on which densities are compared"),
+    "evaluation.high": Key(float, "right end of that grid"),
+    "evaluation.points": Key(int, "points of that grid", low=10),
+    "evaluation.sigma_images": count("first validation images, which choose sigma; null: all", optional=True),
     "evaluation.test_images": count("test images scored; null: all", optional=True),
     "evaluation.sigmas": Key(list[float], "lowest, highest and number of candidates, log-spaced", above=0, length=3),
     "evaluation.batch": count("images generated at once, for memory only"),
@@ -153,10 +185,22 @@ OPTIONS: dict[str, Key] = {
     "latent.z.half_width": Key(float, "z is uniform between plus and minus this", above=0),
     "latent.z.std": Key(float, "standard deviation of z", above=0),
     "network.generator.hidden": Key(list[int], "widths of G's hidden layers", low=1),
+    "network.generator.activation": Key(str, "between G's layers", choices=("tanh", "relu")),
+    "network.discriminator.hidden": Key(list[int], "widths of D's hidden layers", low=1),
+    "network.discriminator.activation": Key(str, "between D's layers", choices=("tanh", "relu")),
     "network.generator.init_range": Key(float, "G's weights start uniform between plus and minus this", above=0),
     "network.generator.output_bias": Key(str, "where G's outputs start", choices=("pixel_means", "zero")),
+    "network.generator.output_init_range": Key(float, "the same for the weights of G's output layer", above=0),
+    "network.generator.sigmoid_bias": Key(float, "where the biases of G's hidden sigmoid layer start"),
+    "network.generator.sparse_init": count("weights of each of G's outputs that do not start at zero"),
+    "network.generator.max_norm": limit("longest vector of weights into one of G's units; null: no limit"),
+    "network.generator.added": Key(list[int], "widths of the layers put before the first stage's G", low=1),
+    "network.generator.channels": count("channels of the 10x10 images that G's transposed convolution reads"),
     "network.discriminator.units": Key(list[int], "maxout units of each of D's hidden layers", low=1),
     "network.discriminator.pieces": count("linear pieces of a maxout unit"),
+    "network.discriminator.channels": Key(list[int], "maxout channels of each of D's convolutions", low=1, length=3),
+    "network.discriminator.channel_pieces": count("linear pieces of a maxout channel"),
+    "network.discriminator.max_norm": limit("longest vector of weights into one piece of D's units; null: no limit"),
     "network.discriminator.init_range": Key(float, "D's weights start uniform between plus and minus this", above=0),
     "network.discriminator.keep_input": probability("share of D's inputs that dropout keeps"),
     "network.discriminator.keep_hidden": probability("share of D's hidden units that dropout keeps"),
@@ -208,7 +252,10 @@ def _typed(config: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     typed: dict[str, Any] = {}
     for name, value in config.items():
         key = None if isinstance(value, Mapping) else key_of(prefix + name)
-        typed[name] = key.typed(value) if key else _typed(value, f"{prefix}{name}.")
+        if isinstance(value, Mapping):
+            typed[name] = _typed(value, f"{prefix}{name}.")
+        else:
+            typed[name] = key.typed(value) if key else value
     return typed
 
 
@@ -216,6 +263,8 @@ def check(config: Mapping[str, Any]) -> None:
     """Raises UserError at the first key that is unknown, of a wrong type, or out of range."""
     for name, value in flatten(config).items():
         key = key_of(name)
+        if value is None and name in GROUPS:
+            continue  # a study that needs none of that group
         if key is None:
             raise UserError(f"Unknown key {name!r}.{nearest(name, [*TOP, *OPTIONS])}")
         if problem := key.problem(value):

@@ -18,14 +18,15 @@ from omegaconf import OmegaConf
 
 from ganrepro import loggers
 from ganrepro.adversarial import AdversarialModule, evaluating
-from ganrepro.assemble import data_of, device_of, identity_of, module_of
+from ganrepro.assemble import data_of, device_of, identity_of, is_measurement, module_of
 from ganrepro.build import build
 from ganrepro.cells import Cell
-from ganrepro.data.images import ImageData
 from ganrepro.errors import UserError
 from ganrepro.evaluation import Evaluated
+from ganrepro.inputs import check_input, load_input
+from ganrepro.measure import measure_seed
 from ganrepro.provenance import hardware, provenance, source_digest
-from ganrepro.recorder import Recorder, weights_of
+from ganrepro.recorder import Recorder, weights_of, write_arrays
 from ganrepro.runs import FINISHED, Busy, RunFolder, read_checkpoint, updates_of, write_atomically
 from ganrepro.streams import stream
 
@@ -41,8 +42,12 @@ def state_of(run: RunFolder, cell: Cell) -> str:
     return "skip" if record["status"] in FINISHED and run.done.exists() and enough else "resume"
 
 
-def check_startable(run: RunFolder, cell: Cell) -> None:
-    """UserError for a run that is to go on and cannot."""
+def check_startable(run: RunFolder, cell: Cell, seed: int) -> None:
+    """UserError for a run that is to begin or go on and cannot."""
+    if is_measurement(cell.config):
+        return
+    if cell.input and state_of(run, cell) != "skip" and not run.all_checkpoints():
+        check_input(cell, seed)
     if state_of(run, cell) != "resume":
         return
     named, updates = named_checkpoint(cell.config), cell.config["updates"]
@@ -78,7 +83,7 @@ def train_or_record(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str
     finished = run.record if state == "resume" and run.done.exists() else None
     try:
         if state != "skip":
-            train_seed(cell, run, seed, claims)
+            (measure_seed if is_measurement(cell.config) else train_seed)(cell, run, seed, claims)
     except Exception as error:
         if not isinstance(error, UserError):
             (run.path / "error.txt").write_text(traceback.format_exc())
@@ -94,7 +99,7 @@ def train_or_record(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str
 def train_seed(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str]) -> None:
     """Trains one seed from where its folder stands to `updates`, evaluates it and writes its record."""
     config, data = cell.config, data_of(cell)
-    check_startable(run, cell)
+    check_startable(run, cell, seed)
     if state_of(run, cell) == "train" and run.record:
         put_aside(run)
     state = starting_point(run, config)
@@ -107,6 +112,8 @@ def train_seed(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str]) ->
 
     module = module_of(config, data.shape, seed, data.pixel_mean())
     module.use_data(data)
+    if cell.input and state is None:
+        load_input(module, cell, seed)
     evaluation = build(config["evaluation"])
     evaluate = evaluator(module, data, evaluation, seed)
     recorder = Recorder(
@@ -168,18 +175,15 @@ def put_aside(run: RunFolder) -> None:
             path.replace(aside / path.name)
 
 
-def evaluator(module: AdversarialModule, data: ImageData, evaluation: Any, seed: int) -> Callable[[bool], Evaluated]:
+def evaluator(module: AdversarialModule, data: Any, evaluation: Any, seed: int) -> Callable[[bool], Evaluated]:
     """`evaluate(final)`: from streams of its own, opened anew each time, so that it disturbs nothing."""
 
     def evaluate(final: bool) -> Evaluated:
         def streams(*purpose: str) -> torch.Generator:
             return stream(seed, "evaluation", *purpose, device=module.device)
 
-        def generate(z: torch.Tensor) -> torch.Tensor:
-            return module.generate(z.to(module.dtype)).float()
-
         with evaluating(module):
-            return evaluation(generate, module.latent.sample, data, streams, final)
+            return evaluation(module, data, streams, final)
 
     return evaluate
 
@@ -239,11 +243,6 @@ def finish(
         },
         "hardware": hardware(module.device.type),
     }
-
-
-def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Atomically, as .npz."""
-    write_atomically(path, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
 
 
 def sampling_speed(module: AdversarialModule, n: int = 1000) -> float:

@@ -19,12 +19,30 @@ def composed(choice: str, *overrides: str):
 
 @pytest.mark.parametrize("choice", FILES)
 def test_keys_are_the_arguments_and_values_their_defaults(choice):
-    options = OmegaConf.to_container(composed(choice, "data.value_range=[-1,1]"), resolve=False)
+    options = OmegaConf.to_container(composed(choice), resolve=False)
     arguments = inspect.signature(get_class(options.pop("_target_"))).parameters
     assert options.keys() == arguments.keys()
+    # A family's file, like handwritten/laptop, is there to set some of them otherwise.
+    own = OmegaConf.load(CONF / "data" / f"{choice}.yaml") if "/" in choice else {}
     for name, argument in arguments.items():
-        if name not in ("value_range", "stand_in_for") and argument.default is not argument.empty:
-            assert options[name] == argument.default
+        if name not in own and argument.default is not argument.empty:
+            given = argument.default
+            assert options[name] == (list(given) if isinstance(given, tuple) else given)
+
+
+@pytest.mark.parametrize("choice", [choice for choice in FILES if choice != "mixture"])
+def test_every_range_and_scaling_can_be_typed(choice):
+    options = composed(choice, "data.value_range=[-1,1]")
+    assert options.value_range == [-1, 1]
+    if "scaling" in options:
+        options = composed(choice, "data.scaling=gcn", "data.value_range=null")
+        assert (options.scaling, options.value_range) == ("gcn", None)
+
+
+@pytest.mark.parametrize("choice", ["mnist", "fashion_mnist", "digits"])
+def test_keys_that_finished_runs_have_in_their_addresses_stay_as_they_are(choice):
+    own = ["size", "stand_in_for"] if choice == "digits" else ["root", "download", "validation"]
+    assert set(composed(choice)) == {"_target_", "value_range", *own}
 
 
 def test_root_comes_from_the_environment_and_gives_way_to_the_command_line(monkeypatch):
@@ -40,6 +58,21 @@ def test_handwritten_is_mnist_with_digits_standing_in_on_a_laptop():
     assert (data.name, data.stand_in_for, data.value_range) == ("digits", "MNIST", (0.0, 1.0))
     for scale in ("workstation", "paper"):
         assert composed(f"handwritten/{scale}") == composed("mnist")
+
+
+def test_tfd_has_faces_standing_in_on_a_laptop():
+    data = instantiate(composed("tfd/laptop"))
+    assert (data.name, data.stand_in_for, data.value_range, len(data.folds)) == ("faces", "TFD", (0.0, 1.0), 5)
+    for scale in ("workstation", "paper"):
+        assert composed(f"tfd/{scale}") == composed("tfd")
+    assert composed("tfd")._target_ == "ganrepro.data.tfd.TFD"
+
+
+def test_colour_is_contrast_normalised_cifar10_with_patches_standing_in_on_a_laptop():
+    data = instantiate(composed("colour/laptop"))
+    assert (data.name, data.stand_in_for, data.value_range) == ("patches", "CIFAR-10", None)
+    for scale in ("workstation", "paper"):
+        assert composed(f"colour/{scale}") == composed("cifar10", "data.scaling=gcn", "data.value_range=null")
 
 
 def test_handwritten_follows_the_scale_from_an_experiment(tmp_path):

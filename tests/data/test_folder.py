@@ -132,6 +132,29 @@ def test_options_reach_the_data(tmp_path):
     assert (data.value_range, data.stand_in_for, data.shape) == ((-1.0, 1.0), "TFD", (3, 64, 64))
 
 
+def test_folds_divide_what_is_held_out_anew(tmp_path):
+    for shade in range(60):
+        save(tmp_path / "faces" / f"{shade:03}.png", shade)
+    plain = ImageFolder(tmp_path, "faces", size=6, channels=1)
+    data = ImageFolder(tmp_path, "faces", size=6, channels=1, folds=3)
+    assert plain.folds == [(plain.validation, plain.test)]
+    assert shades(data.train) == shades(plain.train)
+    held = sorted(shades(plain.validation) + shades(plain.test))
+    assert [sorted(shades(validation) + shades(test)) for validation, test in data.folds] == [held] * 3
+    assert [(len(validation), len(test)) for validation, test in data.folds] == [(4, 8)] * 3
+    assert len({tuple(shades(validation)) for validation, _ in data.folds}) == 3
+    assert data.fingerprint != plain.fingerprint
+    assert ImageFolder(tmp_path, "faces", size=6, channels=1, folds=1).fingerprint == plain.fingerprint
+
+
+def test_contrast_normalisation_of_pictures(tmp_path):
+    for at in range(10):
+        Image.fromarray(np.random.default_rng(at).integers(0, 256, (8, 8, 3), np.uint8)).save(tmp_path / f"{at}.png")
+    data = ImageFolder(tmp_path, ".", size=8, value_range=None, scaling="gcn")
+    seen = data.normalise(data.train.pixels)
+    torch.testing.assert_close(seen.flatten(1).norm(dim=1), torch.full((8,), 55.0))
+
+
 def test_another_folder_has_another_fingerprint(tmp_path):
     for at in range(10):
         save(tmp_path / "faces" / f"{at}.png", at)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ganrepro.data.images import ImageData, Images
+from ganrepro.data.images import ImageData, Images, refolded
 from ganrepro.errors import UserError
 
 RANGES = [(0.0, 1.0), (-1.0, 1.0)]
@@ -85,6 +85,43 @@ def test_fingerprint_depends_on_where_the_splits_fall_and_not_on_the_range():
     second = ImageData("a", whole[:4], whole[4:7], whole[7:])
     assert first.fingerprint != second.fingerprint
     assert first.fingerprint == ImageData("b", whole[:5], whole[5:7], whole[7:], value_range=(-1, 1)).fingerprint
+
+
+def test_one_fold_is_the_split_itself_and_further_ones_change_the_fingerprint():
+    one = data()
+    assert one.folds == [(one.validation, one.test)]
+    two = data(further_folds=[(images(2, 30), images(3, 60))])
+    other = data(further_folds=[(images(2, 30), images(3, 61))])
+    assert len(two.folds) == 2
+    assert len({one.fingerprint, two.fingerprint, other.fingerprint}) == 3
+    assert data().fingerprint == "f5919b9ab0a0c886"
+
+
+@pytest.mark.parametrize(("validation", "test"), [(1, 2), (5, 4), (10, 30)])
+def test_refolded_pairs_are_disjoint_and_exhaustive(validation, test):
+    whole = Images(
+        torch.arange(validation + test, dtype=torch.uint8).view(-1, 1, 1, 1), torch.arange(validation + test)
+    )
+    given = whole[:validation], whole[validation:]
+    assert refolded(*given, folds=1) == [given]
+    folds = refolded(*given, folds=4)
+    orders = []
+    for one, other in folds:
+        assert len(one) == (validation + test) // 3
+        orders.append(one.labels.tolist() + other.labels.tolist())
+        assert sorted(orders[-1]) == list(range(validation + test))
+        assert torch.equal(one.pixels.flatten().long(), one.labels)
+    assert len(folds) == 4
+    assert validation + test == 3 or len(set(map(tuple, orders))) == 4
+    for (one, _), (again, _) in zip(folds, refolded(*given, folds=6), strict=False):
+        assert torch.equal(one.labels, again.labels), "a fold must not depend on how many there are"
+
+
+def test_folds_that_cannot_be():
+    with pytest.raises(UserError, match=r"^data.folds is 2, with 2 images held out; at least 1 fold and 3 images"):
+        refolded(images(1), images(1), folds=2)
+    with pytest.raises(UserError, match=r"^data.folds is 0"):
+        refolded(images(5), images(5), folds=0)
 
 
 def test_picking_images_keeps_labels_with_pixels():

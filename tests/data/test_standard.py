@@ -142,6 +142,17 @@ def test_files_of_the_true_format_are_read(tmp_path, monkeypatch, name):
     assert data.shape == train.shape[1:]
 
 
+@pytest.mark.parametrize("name", ["cifar10", "svhn"])
+def test_colour_sets_may_be_contrast_normalised(tmp_path, monkeypatch, name):
+    kind, make, *_ = SETS[name]
+    make(tmp_path, monkeypatch)
+    data = kind(tmp_path, validation=3, value_range=None, scaling="gcn")
+    assert data.value_range is None
+    torch.testing.assert_close(data.normalise(data.train.pixels).flatten(1).norm(dim=1), torch.full((TRAIN - 3,), 55.0))
+    assert data.fingerprint == kind(tmp_path, validation=3).fingerprint
+    assert "data.value_range=null" in refused(UserError, kind, tmp_path, validation=3, scaling="gcn")
+
+
 @every_set
 def test_data_in_place_need_neither_a_network_nor_a_lock(tmp_path, monkeypatch, name):
     kind, make, *_ = SETS[name]

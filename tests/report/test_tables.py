@@ -2,9 +2,8 @@ import csv
 
 import pytest
 
-from ganrepro.report.records import read_runs
 from ganrepro.report.rendering import Table, to_latex, to_markdown, to_text
-from ganrepro.report.tables import sweep_table, table1
+from ganrepro.report.tables import sweep_table
 
 SATURATING = "loss=gan_saturating-99aa00bb"
 
@@ -98,40 +97,6 @@ def test_a_metric_that_some_seeds_lack_says_how_many(plant, tmp_path):
     cell = plant(seed=0, final={"parzen/validation": 1.0, "parzen/test": 1.0}).parent
     plant(seed=1, final={"parzen/validation": 2.0})
     assert "1 (n = 1)" in sweep_table([({}, cell)], tmp_path)
-
-
-MNIST = {"name": "mnist", "stand_in_for": None, "shape": [1, 28, 28]}
-
-
-def parzen(likelihood: float) -> dict[str, float]:
-    return {"parzen/test": likelihood, "parzen/test_se": 1.9, "parzen/sigma": 0.21544, "parzen/test_images": 10000}
-
-
-def test_table1_on_mnist(plant, root):
-    for seed in range(3):
-        plant(seed=seed, scale="workstation", final=parzen(210 + seed), best=parzen(220 + seed), data=MNIST)
-    table = table1(read_runs(root))
-    assert [row[:3] for row in table.rows[:4]] == [
-        ["DBN (quoted)", "138", "± 2"],
-        ["Stacked CAE (quoted)", "121", "± 1.6"],
-        ["Deep GSN (quoted)", "214", "± 1.1"],
-        ["Adversarial nets (quoted)", "225", "± 2"],
-    ]
-    best, last = table.rows[4:]
-    assert best == ["ours, best", "221.0 [218.5, 223.5]", "± 1.9", "0.2154", "10000", "3 of 3"]
-    assert last[:2] == ["ours, last", "211.0 [208.5, 213.5]"]
-    assert [folder and folder.name for folder in table.folders] == [None] * 4 + ["default-1a2b3c4d"] * 2
-
-
-def test_table1_on_other_data_says_it_cannot_be_compared(plant, root):
-    plant(final=parzen(100))
-    plant(seed=1, status="diverged")
-    table = table1(read_runs(root))
-    assert table.rows[-1][0] == "ours, last (on digits: a stand-in, not comparable)"
-    assert table.rows[-1][-1] == "1 of 2"
-    assert any("cannot be compared" in note for note in table.notes)
-    assert "1 of 2 runs diverged and are not in the mean." in table.notes
-    assert len(table1([]).rows) == 4
 
 
 def test_rendering_escapes(tmp_path):

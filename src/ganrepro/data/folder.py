@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-from ganrepro.data.images import ImageData, Images
+from ganrepro.data.images import ImageData, Images, refolded
 from ganrepro.errors import DataMissing, UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
@@ -40,11 +40,14 @@ class ImageFolder(ImageData):
         folder: str | Path,
         size: int = 64,
         channels: int = 3,
-        value_range: Sequence[float] = (0.0, 1.0),
+        value_range: Sequence[float] | None = (0.0, 1.0),
+        scaling: str = "range",
+        folds: int = 1,
         stand_in_for: str | None = None,
     ) -> None:
         """`folder`: absolute or relative to `root`; its name becomes the data's. `channels`: 1 grey, 3 RGB.
 
+        `scaling` and `folds`: as in `ImageData` and `refolded`.
         Raises DataMissing for a folder that is absent or holds no picture, UserError for a picture that
         cannot be read and for fewer than 10 pictures to split.
         """
@@ -61,7 +64,8 @@ class ImageFolder(ImageData):
             )
             for name in ("train", "validation", "test")
         )
-        super().__init__(home.name, train, validation, test, classes, value_range, stand_in_for)
+        first, *others = refolded(validation, test, folds)
+        super().__init__(home.name, train, *first, classes, value_range, stand_in_for, scaling, others)
 
 
 def _parts(home: Path) -> dict[str, Path]:

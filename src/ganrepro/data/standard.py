@@ -35,7 +35,7 @@ FASHION_MNIST_FILES = {
     "FashionMNIST/raw/t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
 }
 
-COLOUR_SUBSTITUTE = "data=image_folder with small colour pictures of your own (data.folder=... data.size=32)"
+COLOUR_SUBSTITUTE = "data=patches (no download), or data=image_folder with your own (data.folder=... data.size=32)"
 
 # RuntimeError is torchvision's word for a failed download or a wrong md5. The rest are the failures of a
 # network; most are OSErrors, as are those of a disk, so these are named one by one.
@@ -97,9 +97,13 @@ class CIFAR10(ImageData):
         root: str | Path,
         download: bool = True,
         validation: int = 10_000,
-        value_range: Sequence[float] = (0.0, 1.0),
+        value_range: Sequence[float] | None = (0.0, 1.0),
+        scaling: str = "range",
     ) -> None:
-        """As MNIST; `root` holds cifar-10-batches-py with all six batches and batches.meta."""
+        """As MNIST; `root` holds cifar-10-batches-py with all six batches and batches.meta.
+
+        `scaling`: "gcn" is the 2014 authors', with value_range None.
+        """
         from torchvision import datasets
 
         folder, kind = _root(root), datasets.CIFAR10
@@ -116,7 +120,7 @@ class CIFAR10(ImageData):
         stored, tested = kind(folder, train=True), kind(folder, train=False)
         train, held_out = _hold_out(_images(stored.data.transpose(0, 3, 1, 2), stored.targets), validation)
         test = _images(tested.data.transpose(0, 3, 1, 2), tested.targets)
-        super().__init__("cifar10", train, held_out, test, stored.classes, value_range)
+        super().__init__("cifar10", train, held_out, test, stored.classes, value_range, scaling=scaling)
 
 
 class SVHN(ImageData):
@@ -130,7 +134,8 @@ class SVHN(ImageData):
         root: str | Path,
         download: bool = True,
         validation: int = 10_000,
-        value_range: Sequence[float] = (0.0, 1.0),
+        value_range: Sequence[float] | None = (0.0, 1.0),
+        scaling: str = "range",
     ) -> None:
         """As MNIST; `root` holds train_32x32.mat and test_32x32.mat. Label 0 is the digit 0."""
         from torchvision import datasets
@@ -148,7 +153,8 @@ class SVHN(ImageData):
         stored, tested = kind(folder, "train"), kind(folder, "test")
         train, held_out = _hold_out(_images(stored.data, stored.labels), validation)
         test = _images(tested.data, tested.labels)
-        super().__init__("svhn", train, held_out, test, [str(digit) for digit in range(10)], value_range)
+        digits = [str(digit) for digit in range(10)]
+        super().__init__("svhn", train, held_out, test, digits, value_range, scaling=scaling)
 
 
 def _root(root: str | Path) -> Path:

@@ -1,6 +1,7 @@
 """Layers whose random draws come from a generator they are given, and the initialisation of networks from one."""
 
 from collections.abc import Callable
+from math import ceil
 
 import torch
 from torch import Tensor, nn
@@ -43,12 +44,67 @@ class Maxout(nn.Module):
         return self.linear(x).unflatten(1, (-1, self.pieces)).amax(2)
 
 
+class MaxoutConvolution(nn.Module):
+    """The maximum over groups of `pieces` consecutive channels, then over windows of the image (pylearn2 maxout.py).
+
+    One bias a channel and piece serves all positions. Windows `window` wide lie `stride` apart; the last ones may
+    reach over the border, as in cuda-convnet: there are ceil((size - window) / stride) + 1 of them (pylearn2 pool.py).
+    """
+
+    def __init__(
+        self, inputs: int, channels: int, pieces: int, kernel: int, padding: int, window: int, stride: int
+    ) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(inputs, channels * pieces, kernel, padding=padding)
+        self.pool = nn.MaxPool2d(window, stride, ceil_mode=True)
+        self.pieces = pieces
+        self.shrink, self.window, self.stride = kernel - 2 * padding - 1, window, stride
+
+    def size(self, size: int) -> int:
+        """The height (width) of the output for inputs of that height (width)."""
+        return ceil((size - self.shrink - self.window) / self.stride) + 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[n, inputs, height, width] -> [n, channels, pooled height, pooled width]."""
+        return self.pool(self.convolution(x).unflatten(1, (-1, self.pieces)).amax(2))
+
+
 def uniform_weights(network: nn.Module, half_width: float, generator: torch.Generator) -> None:
-    """Weights of every linear layer from U(-half_width, half_width), biases 0: `irange` of pylearn2's mlp.py."""
+    """Weights of every layer from U(-half_width, half_width), biases 0: `irange` of pylearn2's mlp.py."""
+    for layer in network.modules():
+        if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.uniform_(layer.weight, -half_width, half_width, generator=generator)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+def sparse_weights(layer: nn.Linear, nonzero: int, generator: torch.Generator) -> None:
+    """Each unit gets `nonzero` weights from N(0, 1) at random inputs and zeros elsewhere, and its bias is 0:
+    `sparse_init` of pylearn2's mlp.py.
+    """
+    ranks = torch.rand(layer.weight.shape, generator=generator)
+    values = torch.randn(len(ranks), nonzero, generator=generator)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    with torch.no_grad():
+        layer.weight.scatter_(1, ranks.topk(nonzero).indices, values)
+
+
+def limit_norms(weight: Tensor, limit: float) -> None:
+    """Rescales in place each unit's incoming weights, weight[unit], whose norm exceeds `limit` down to it.
+
+    `max_col_norm` of pylearn2's mlp.py and maxout.py, whose columns are torch's rows; each piece of a maxout unit is
+    a row of its own. Rows within the limit keep their bits.
+    """
+    with torch.no_grad():
+        weight.renorm_(2, 0, limit)
+
+
+def limit_all_norms(network: nn.Module, limit: float) -> None:
+    """`limit_norms` on every linear layer."""
     for layer in network.modules():
         if isinstance(layer, nn.Linear):
-            nn.init.uniform_(layer.weight, -half_width, half_width, generator=generator)
-            nn.init.zeros_(layer.bias)
+            limit_norms(layer.weight, limit)
 
 
 def initialised(make: Callable[[], nn.Module], seed: int, name: str) -> nn.Module:

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-__all__ = ["sweep_table", "write_study"]
+__all__ = ["sweep_table", "write_paper", "write_study"]
 
 
 def __getattr__(name: str) -> Any:
-    """`sweep_table` and `write_study`, imported when asked for: training reads only the claims."""
+    """`sweep_table`, `write_study` and `write_paper`, imported when asked for: training reads only the claims."""
     if name == "sweep_table":
         from ganrepro.report.tables import sweep_table
 
@@ -15,4 +15,8 @@ def __getattr__(name: str) -> Any:
         from ganrepro.report.study import write_study
 
         return write_study
+    if name == "write_paper":
+        from ganrepro.report.paper_page import write_paper
+
+        return write_paper
     raise AttributeError(name)

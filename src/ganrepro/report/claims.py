@@ -5,21 +5,33 @@ One file a paper in conf/claims. Each entry has:
     id, says, source, figure   the statement in short, where it stands, the paper's own figure (or null)
     study, scales              whose runs judge it, and at which scales they can
     cells                      the choices of the cell that is judged, {} for the study's plain one
-    metric, at                 an evaluation scalar `at: final` or `best`, or a dotted path into the record
+    metric, at                 an evaluation scalar `at: final` or `best`, or a dotted path into the record; or a
+                               scalar of metrics.jsonl `at: mean` (over the rows that hold it) or `change` (the last
+                               such row less the first)
     against (optional)         a second metric of the same run: judged is metric - against, so paired by seed
+    dose (optional)            an axis of the study's grid whose values are positive numbers: see below
     floor (optional)           {metric, below}: where this metric's mean is below, nothing can be told
+    data (optional)            the name of the only data that can judge it; runs on other data are `not run`
     test, arguments            one of TESTS and its arguments
     seeds                      the fewest seeds that give a verdict
-    needs                      what a scale not listed lacks
+    needs                      what a scale not listed, or a stand-in for `data`, lacks
+
+With `dose` a seed's value is not the metric of one run but the least-squares slope of the metric against log(dose),
+natural, over the seed's runs in the cells that differ in this coordinate only: their other choices are `cells`, and
+they have no departures. A seed counts that is done in at least three doses, whichever these are; its slope is per
+e-fold of the dose, so a test of it is a test of the dose response.
 
 A run that diverged has no value that may be averaged, and is never left out either: a claim that the other runs
-support is then `inconclusive`, with the count; if every run diverged it is `not reproduced`.
+support is then `inconclusive`, with the count; if every run diverged it is `not reproduced`. With `dose` this holds
+for the runs of every dose.
 """
 
 import hashlib
 import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,22 +39,17 @@ from typing import Any
 import yaml
 
 from ganrepro.errors import UserError
-from ganrepro.report.records import Run, select
-from ganrepro.report.statistics import Interval, mean_interval, seeds_for_half_width
+from ganrepro.report.criteria import TESTS, Finding, report_only
+from ganrepro.report.records import Run, by_dose, scales_of, select
+from ganrepro.report.statistics import Interval, mean_interval
 
 Claim = Mapping[str, Any]
 KEYS = {"id", "says", "source", "figure", "study", "scales", "cells"}
 KEYS |= {"metric", "at", "test", "arguments", "seeds", "needs"}
-OPTIONAL = {"against", "floor"}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a test says of the values; `seeds` is about how many would settle it, None if more than anyone has."""
-
-    word: str
-    reason: str = ""
-    seeds: int | None = None
+OPTIONAL = {"against", "dose", "floor", "data"}
+AT = {"final": "last", "best": "best", "mean": "mean of the rows", "change": "last row less the first"}
+OTHER = {"final": "best", "best": "final"}  # what is shown beside
+FEWEST_DOSES = 3  # two give a slope, three a response
 
 
 @dataclass(frozen=True)
@@ -60,62 +67,13 @@ class Verdict:
     @property
     def ours(self) -> str:
         """ "225.3 [220.1, 230.5] (best), 219.0 [211.2, 226.8] (last)"; "" without a value."""
-        at, other = ("best", "last") if self.claim["at"] == "best" else ("last", "best")
         if self.value is None:
             return ""
-        return f"{self.value} ({at}), {self.other} ({other})" if self.other else str(self.value)
+        at = self.claim["at"]
+        if self.other:
+            return f"{self.value} ({AT[at]}), {self.other} ({AT[OTHER[at]]})"
+        return str(self.value) if at in OTHER else f"{self.value} ({AT[at]})"
 
-
-# Tests: the values by seed (at least two) and the claim's arguments -> a finding. -------------------------------
-
-
-def at_least(values: Sequence[float], threshold: float, precision: float = 0.0) -> Finding:
-    """The interval lies at or above the threshold; or holds it, and is no wider than ± precision."""
-    interval = mean_interval(values)
-    if interval.low <= threshold <= interval.high:
-        if interval.half_width <= precision:
-            return Finding("reproduced")
-        wanted = max(precision, abs(interval.mean - threshold))
-        return Finding("inconclusive", seeds=seeds_for_half_width(values, wanted))
-    return Finding("reproduced" if interval.low > threshold else "not reproduced")
-
-
-def at_most(values: Sequence[float], threshold: float) -> Finding:
-    """The interval lies at or below the threshold."""
-    return at_least([-value for value in values], -threshold)
-
-
-def within(values: Sequence[float], low: float, high: float) -> Finding:
-    """The whole interval lies inside [low, high]: equivalence, stricter than the usual 90 % interval asks."""
-    interval = mean_interval(values)
-    if low <= interval.low and interval.high <= high:
-        return Finding("reproduced")
-    if interval.high < low or interval.low > high:
-        return Finding("not reproduced")
-    wanted = min(abs(interval.mean - low), abs(interval.mean - high))
-    return Finding("inconclusive", seeds=seeds_for_half_width(values, wanted))
-
-
-def above_each(values: Sequence[float], rows: Mapping[str, float]) -> Finding:
-    """The interval lies above every row's figure; not reproduced if it lies below one."""
-    findings = {f"{name} {figure:g}": at_least(values, figure) for name, figure in rows.items()}
-    said = {"reproduced": "above", "not reproduced": "below", "inconclusive": "cannot be told from"}
-    reason = ", ".join(f"{said[finding.word]} {row}" for row, finding in findings.items())
-    words = [finding.word for finding in findings.values()]
-    word = next((word for word in ("not reproduced", "inconclusive") if word in words), "reproduced")
-    needed = [finding.seeds for finding in findings.values() if finding.word == "inconclusive"]
-    seeds = None if None in needed else max((n for n in needed if n is not None), default=None)
-    return Finding(word, reason, seeds)
-
-
-def report_only(values: Sequence[float]) -> Finding:
-    """Shown, not judged: the paper gives nothing to judge it by."""
-    return Finding("reported")
-
-
-TESTS: dict[str, Callable[..., Finding]] = {
-    test.__name__: test for test in (at_least, at_most, within, above_each, report_only)
-}
 
 # Reading. ------------------------------------------------------------------------------------------------------
 
@@ -126,10 +84,10 @@ def claim_hash(entry: Claim) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def load_claims(claims_dir: Path) -> list[Claim]:
-    """Every claim of every file, in order; [] without the folder. UserError where an entry cannot be judged."""
+def load_claims(claims_dir: Path, paper: str = "*") -> list[Claim]:
+    """Every claim of every file, or of one paper's, in order; [] without it. UserError where one cannot be judged."""
     claims: list[Claim] = []
-    for path in sorted(claims_dir.glob("*.yaml")):
+    for path in sorted(claims_dir.glob(f"{paper}.yaml")):
         try:
             entries = yaml.safe_load(path.read_text()) or []
         except (OSError, yaml.YAMLError) as error:
@@ -146,8 +104,9 @@ def _check(path: Path, entry: Any, taken: set[str]) -> None:
     wrong = (KEYS - entry.keys()) | (entry.keys() - KEYS - OPTIONAL)
     if wrong:
         raise UserError(f"{path}: {entry['id']}: missing or unknown: {', '.join(sorted(wrong))}.")
-    if entry["test"] not in TESTS or entry["at"] not in ("final", "best"):
-        raise UserError(f"{path}: {entry['id']}: test is one of {', '.join(TESTS)}; at is final or best.")
+    if entry["test"] not in TESTS or entry["at"] not in AT:
+        names = f"test is one of {', '.join(TESTS)}; at is one of {', '.join(AT)}"
+        raise UserError(f"{path}: {entry['id']}: {names}.")
     try:
         inspect.signature(TESTS[entry["test"]]).bind([], **entry["arguments"])
     except TypeError as error:
@@ -164,15 +123,18 @@ def claims_for(study: str, claims_dir: Path) -> dict[str, str]:
 
 def judge(claim: Claim, runs: Sequence[Run], scale: str) -> Verdict:
     """The verdict from the runs of the claim's study at this scale."""
+    chosen, notes = _chosen(claim, runs)
+    finished = [run for run in chosen if run.finished]
+    if reason := _other_data(claim, finished):
+        return Verdict(claim, scale, "not run", reason, runs=tuple(finished), notes=tuple(notes))
     if scale not in claim["scales"]:
         return Verdict(claim, scale, "not run", f"needs {claim['needs']}")
-    chosen, notes = select(runs, claim["cells"])
-    finished = [run for run in chosen if run.finished]
     if not finished:
         return Verdict(claim, scale, "not run", f"no finished run yet: {command(claim, scale)}")
     values = _values(finished, claim, claim["at"])
-    other = _values(finished, claim, "final" if claim["at"] == "best" else "best")
-    finding = _with_lost(_finding(claim, values, finished), finished, values)
+    other = _values(finished, claim, OTHER[claim["at"]]) if claim["at"] in OTHER else {}
+    lost = [run for run in finished if _value(run, claim, claim["at"]) is None]
+    finding = _with_lost(_finding(claim, values, finished, lost), finished, lost)
     ids = {run.record.get("claims", {}).get(claim["id"]) for run in finished}
     changed = ids != {claim_hash(claim)}
     stand_in = stand_in_of(finished)
@@ -191,22 +153,45 @@ def judge(claim: Claim, runs: Sequence[Run], scale: str) -> Verdict:
     )
 
 
+def _chosen(claim: Claim, runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
+    """The runs of the claim's cell, or of its cells, one a dose; and notes."""
+    if "dose" not in claim:
+        return select(runs, claim["cells"])
+    doses, notes = by_dose(runs, claim["dose"], claim["cells"])
+    return [run for members in doses.values() for run in members], notes
+
+
+def _value(run: Run, claim: Claim, at: str) -> float | None:
+    """The metric of a run that is done and has it, less `against`."""
+    value = run.value(claim["metric"], at)
+    less = run.value(claim["against"], at) if "against" in claim else 0.0
+    return value - less if run.status == "done" and value is not None and less is not None else None
+
+
 def _values(runs: Sequence[Run], claim: Claim, at: str) -> dict[int, float]:
-    """The judged value of every run that is done and has it, by seed."""
-    values = {}
-    for run in runs:
-        value = run.value(claim["metric"], at)
-        less = run.value(claim["against"], at) if "against" in claim else 0.0
-        if run.status == "done" and value is not None and less is not None:
-            values[run.seed] = value - less
-    return values
+    """The judged value by seed: its run's, or the slope over its runs."""
+    known = [(run, value) for run in runs if (value := _value(run, claim, at)) is not None]
+    if "dose" not in claim:
+        return {run.seed: value for run, value in known}
+    points: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    for run, value in known:
+        points[run.seed].append((math.log(float(run.choices[claim["dose"]])), value))
+    return {seed: slope(p) for seed, p in sorted(points.items()) if len(p) >= FEWEST_DOSES}
 
 
-def _finding(claim: Claim, values: Mapping[int, float], finished: Sequence[Run]) -> Finding:
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """Of the least-squares line through points of at least two different x."""
+    centre = sum(x for x, _ in points) / len(points)
+    return sum((x - centre) * y for x, y in points) / sum((x - centre) ** 2 for x, _ in points)
+
+
+def _finding(claim: Claim, values: Mapping[int, float], finished: Sequence[Run], lost: Sequence[Run]) -> Finding:
     """The test's finding, unless there are too few seeds or the floor hides what it would say."""
     fewest = claim["seeds"]
+    if not values and len(lost) < len(finished):
+        return Finding("inconclusive", f"no seed is done in {FEWEST_DOSES} doses of {claim['dose']}")
     if not values:
-        return Finding("not reproduced" if len(finished) >= fewest else "inconclusive")
+        return Finding("not reproduced" if len({run.seed for run in finished}) >= fewest else "inconclusive")
     if claim["test"] == "report_only":
         return report_only(list(values.values()))
     finding = TESTS[claim["test"]](list(values.values()), **claim["arguments"]) if len(values) > 1 else None
@@ -236,9 +221,8 @@ def _floor(claim: Claim, finished: Sequence[Run]) -> str:
     return f"at the floor: {key} is {level:.2g}, below {below:g}" if level < below else ""
 
 
-def _with_lost(finding: Finding, finished: Sequence[Run], values: Mapping[int, float]) -> Finding:
+def _with_lost(finding: Finding, finished: Sequence[Run], lost: Sequence[Run]) -> Finding:
     """The rule for runs without a value: they are counted in the reason, and no claim is reproduced despite them."""
-    lost = [run for run in finished if run.seed not in values]
     if not lost:
         return finding
     diverged = sum(run.status == "diverged" for run in lost)
@@ -246,10 +230,24 @@ def _with_lost(finding: Finding, finished: Sequence[Run], values: Mapping[int, f
     missing = len(lost) - diverged
     without = f"{missing} of {len(finished)} runs did not record it" if missing else ""
     word = "inconclusive" if finding.word == "reproduced" else finding.word
-    if not values and missing:  # nothing was measured, so nothing was refuted
+    if len(lost) == len(finished) and missing:  # nothing was measured, so nothing was refuted
         word = "inconclusive"
     held = "the other runs support it" if finding.word == "reproduced" else ""
     return Finding(word, "; ".join(filter(None, [finding.reason, count, without, held])))
+
+
+def _other_data(claim: Claim, finished: Sequence[Run]) -> str:
+    """Why these runs cannot judge a claim about one data set, or ""."""
+    names = {str((run.record.get("data") or {}).get("name")) for run in finished}
+    if "data" not in claim or names <= {claim["data"]}:
+        return ""
+    return f"needs {claim['needs']}; these runs are on {stand_in_of(finished) or ' and '.join(sorted(names))}"
+
+
+def judged(claim: Claim) -> str:
+    """What is judged, in a word: "recognised/lines − recognised/random"."""
+    metric = claim["metric"] + (f" − {claim['against']}" if "against" in claim else "")
+    return f"slope of {metric} against log {claim['dose']}" if "dose" in claim else metric
 
 
 def stand_in_of(runs: Sequence[Run]) -> str:
@@ -269,3 +267,13 @@ def board(claims: Sequence[Claim], runs: Sequence[Run], study: str, scale: str) 
     """The verdicts of a study's claims at one scale, in the order of the files; `runs` may hold other studies."""
     mine = [run for run in runs if run.study == study and run.scale == scale]
     return [judge(claim, mine, scale) for claim in claims if claim["study"] == study]
+
+
+def paper_board(claims: Sequence[Claim], runs: Sequence[Run]) -> list[Verdict]:
+    """The verdicts of each claim at every scale that its study has runs at; without any, at the claim's first scale."""
+    verdicts = []
+    for claim in claims:
+        mine = [run for run in runs if run.study == claim["study"]]
+        for scale in scales_of(mine) or claim["scales"][:1]:
+            verdicts.append(judge(claim, [run for run in mine if run.scale == scale], scale))
+    return verdicts

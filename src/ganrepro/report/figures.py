@@ -21,30 +21,47 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 
 
 def save(image: Image.Image, path: Path) -> Path:
-    """Writes a PNG of at most LARGEST bytes, shrinking the picture where needed; same pixels, same bytes."""
+    """Writes a PNG of at most LARGEST bytes; same pixels, same bytes.
+
+    A picture that is larger keeps 256 of its colours, and is shrunk only if that is not enough.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        buffer = io.BytesIO()
-        image.save(buffer, "PNG", optimize=True)
-        if buffer.tell() <= LARGEST:
-            path.write_bytes(buffer.getvalue())
-            return path
-        image = image.resize((image.width * 4 // 5, image.height * 4 // 5), Image.Resampling.LANCZOS)
+    shown = image
+    while len(content := _png(shown)) > LARGEST:
+        if shown is not image:
+            image = image.resize((image.width * 4 // 5, image.height * 4 // 5), Image.Resampling.LANCZOS)
+        shown = image.quantize(256, dither=Image.Dither.NONE)
+    path.write_bytes(content)
+    return path
 
 
-def picture(pixels: np.ndarray) -> Image.Image:
-    """One image, uint8 [channels, height, width] with 1 or 3 channels, as RGB, enlarged to about SIDE pixels."""
+def _png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def render(figure: Figure, path: Path) -> Path:
+    """Writes a figure of matplotlib's as `save` does: no version in it, so the same numbers give the same bytes."""
+    FigureCanvasAgg(figure)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return save(Image.open(buffer).convert("RGB"), path)
+
+
+def picture(pixels: np.ndarray, side: int = SIDE) -> Image.Image:
+    """One image, uint8 [channels, height, width] with 1 or 3 channels, as RGB, enlarged to about `side` pixels."""
     planes = np.repeat(pixels, 3, axis=0) if len(pixels) == 1 else pixels
-    zoom = max(1, round(SIDE / pixels.shape[-1]))
+    zoom = max(1, round(side / pixels.shape[-1]))
     return Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0))).resize(
         (pixels.shape[2] * zoom, pixels.shape[1] * zoom), Image.Resampling.NEAREST
     )
 
 
-def tiles(images: np.ndarray, framed: int | None = None, gap: int = 4) -> Image.Image:
+def tiles(images: np.ndarray, framed: int | None = None, gap: int = 4, side: int = SIDE) -> Image.Image:
     """A sheet of uint8 [rows, columns, channels, height, width]; column `framed` gets a yellow frame."""
     rows, columns = images.shape[:2]
-    one = picture(images[0, 0])
+    one = picture(images[0, 0], side)
     width, height = one.width + gap, one.height + gap
     sheet = Image.new("RGB", (columns * width + gap, rows * height + gap), WHITE)
     draw = ImageDraw.Draw(sheet)
@@ -54,18 +71,24 @@ def tiles(images: np.ndarray, framed: int | None = None, gap: int = 4) -> Image.
             draw.rectangle(
                 (corner[0] - 3, corner[1] - 3, corner[0] + one.width + 2, corner[1] + one.height + 2), YELLOW
             )
-        sheet.paste(picture(images[row, column]), corner)
+        sheet.paste(picture(images[row, column], side), corner)
     return sheet
 
 
 def figure2(run: Run, path: Path) -> Path | None:
     """Rows of five samples and, framed, the training image nearest to the fifth. None without nearest.npz."""
+    sheet = neighbours_sheet(run)
+    return None if sheet is None else save(sheet, path)
+
+
+def neighbours_sheet(run: Run, side: int = SIDE) -> Image.Image | None:
+    """One panel of Figure 2."""
     arrays = run.arrays("nearest")
     if arrays is None or not {"samples", "neighbours"} <= arrays.keys():
         return None
     samples, neighbours = arrays["samples"], arrays["neighbours"]
     rows = samples.reshape(len(neighbours), -1, *samples.shape[1:])
-    return save(tiles(np.concatenate([rows, neighbours[:, None]], axis=1), framed=rows.shape[1]), path)
+    return tiles(np.concatenate([rows, neighbours[:, None]], axis=1), framed=rows.shape[1], side=side)
 
 
 def figure3(run: Run, path: Path) -> Path | None:
@@ -75,11 +98,11 @@ def figure3(run: Run, path: Path) -> Path | None:
 
 
 def every_seed(runs: Sequence[Run], labels: Mapping[Path, str], path: Path) -> Path | None:
-    """Sixteen samples of every run, diverged ones too, with its cell, seed and status. None without runs.
+    """Sixteen samples of every run, diverged ones too, with its cell, seed and status. None if no run has any.
 
     `labels`: by cell folder.
     """
-    if not runs:
+    if not any(run.pictures or run.arrays("samples") for run in runs):
         return None
     strips = [_strip(run) for run in runs]
     font = ImageFont.load_default(size=15)
@@ -129,7 +152,6 @@ def curves(
     if not panels:
         return None
     figure = Figure(figsize=(10, 3.3 * ((len(panels) + 1) // 2) + 0.5), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
     cells = list(dict.fromkeys(run.folder.parent for run in runs))
     colours = {cell: COLOURS[place % len(COLOURS)] for place, cell in enumerate(cells)}
     for place, (solid, dashed) in enumerate(panels):
@@ -137,9 +159,7 @@ def curves(
         _panel(axes, runs, solid, dashed, colours, (bands or {}).get(solid))
     keys = [Line2D([], [], color=colours[cell], label=labels[cell]) for cell in cells]
     figure.legend(handles=keys, loc="outside lower center", ncols=min(3, len(keys)), fontsize=9)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return save(Image.open(buffer).convert("RGB"), path)
+    return render(figure, path)
 
 
 def _panels(runs: Sequence[Run]) -> list[tuple[str, str | None]]:

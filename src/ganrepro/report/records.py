@@ -15,6 +15,7 @@ import numpy as np
 FINISHED = ("done", "diverged")  # both are results
 STATUSES = (*FINISHED, "error", "running")
 DEFAULT_VARIANT = "authors_code"
+SCALES = ("laptop", "workstation", "paper")  # from the cheapest to the paper's own
 
 
 @dataclass(frozen=True)
@@ -78,15 +79,26 @@ class Run:
         return ({} if variant == DEFAULT_VARIANT else {"variant": variant}) | grid | self.departures
 
     def value(self, key: str, at: str = "final") -> float | None:
-        """A finite number, or None: an evaluation scalar `at` final or best, or a dotted path into the record."""
+        """A finite number, or None: an evaluation scalar `at` final or best, or a dotted path into the record.
+
+        `mean` and `change` are over the rows of metrics.jsonl that hold the scalar: their mean, and the last less
+        the first of at least two. A row that holds no finite number there leaves both open.
+        """
+        if at in ("mean", "change"):
+            return self._over_rows(key, at)
         metrics = self.record.get("metrics") or {}
         node: Any = (metrics.get(at) or {}).get(key)
         if node is None and "." in key:
             node = self.record
             for part in key.split("."):
                 node = node.get(part) if isinstance(node, dict) else None
-        number = isinstance(node, int | float) and not isinstance(node, bool) and math.isfinite(node)
-        return float(node) if number else None
+        return float(node) if _is_number(node) else None
+
+    def _over_rows(self, key: str, at: str) -> float | None:
+        series = [row[key] for row in self.rows if key in row]
+        if not all(map(_is_number, series)) or len(series) < (2 if at == "change" else 1):
+            return None
+        return float(series[-1] - series[0] if at == "change" else sum(series) / len(series))
 
     def arrays(self, name: str) -> dict[str, np.ndarray] | None:
         """artifacts/<name>.npz, or None where it is missing or damaged."""
@@ -103,6 +115,10 @@ class Run:
     def pictures(self) -> list[Path]:
         """The sample grids, oldest first."""
         return sorted((self.folder / "samples").glob("updates=*.png"))
+
+
+def _is_number(node: Any) -> bool:
+    return isinstance(node, int | float) and not isinstance(node, bool) and math.isfinite(node)
 
 
 def _parsed(line: str) -> Any:
@@ -126,6 +142,12 @@ def read_runs(root: Path, study: str | None = None, scale: str | None = None) ->
         if path.is_dir() and not any(part.startswith(".") for part in path.parts[-3:])
     )
     return [run for cell in cells for run in read_cell(cell)]
+
+
+def scales_of(runs: Iterable[Run]) -> list[str]:
+    """The scales there are runs at, the cheapest first."""
+    found = {run.scale for run in runs}
+    return [scale for scale in SCALES if scale in found] + sorted(found - set(SCALES))
 
 
 def counted(runs: Iterable[Run]) -> str:
@@ -158,6 +180,34 @@ def select(runs: Iterable[Run], choices: Mapping[str, Any]) -> tuple[list[Run], 
         others = ", ".join(sorted(cell.name for cell in cells if cell != chosen))
         notes.append(f"{chosen.name} was taken: it has the most finished seeds. Not used: {others}.")
     return cells[chosen], notes + remarks(cells[chosen])
+
+
+def by_dose(runs: Iterable[Run], axis: str, choices: Mapping[str, Any]) -> tuple[dict[float, list[Run]], list[str]]:
+    """The runs of the cell `choices` at each value of the grid's `axis`, the lowest first, and notes.
+
+    Cells with departures are left out, and values that are no positive number: they have no logarithm.
+    """
+    plain = [run for run in runs if not run.departures]
+    doses: dict[float, list[Run]] = {}
+    notes = []
+    for text in sorted({run.choices[axis] for run in plain if axis in run.choices}):
+        chosen, remarked = select(plain, {**choices, axis: text})
+        if not chosen:
+            continue
+        if (dose := _positive(text)) is None:
+            notes.append(f"{axis}={text} was left out: it is no positive number.")
+            continue
+        doses[dose] = chosen
+        notes += remarked
+    return dict(sorted(doses.items())), notes
+
+
+def _positive(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if 0 < number < math.inf else None
 
 
 def remarks(runs: Iterable[Run]) -> list[str]:

@@ -17,14 +17,24 @@ TEX |= {sign: "\\" + sign for sign in "&%$#_{}"} | {"\\": r"\textbackslash{}", "
 TEX |= {"^": r"\textasciicircum{}", "<": "$<$", ">": "$>$"}
 
 
+Source = Path | tuple[Path, ...] | None
+
+
 @dataclass(frozen=True)
 class Table:
-    """Rows of text. `folders`: the run or cell folder each row's numbers come from, None where they are quoted."""
+    """Rows of text. `folders`: where each row's numbers come from, in the order of its columns; None: quoted."""
 
     header: list[str]
     rows: list[list[str]]
-    folders: list[Path | None] = field(default_factory=list)
+    folders: list[Source] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+
+def places(source: Source) -> list[tuple[str, Path]]:
+    """(name, folder) of each; with the study's name where there are several, which may be called the same."""
+    if source is None or isinstance(source, Path):
+        return [(source.name, source)] if source else []
+    return [(f"{folder.parts[-3]}/{folder.name}", folder) for folder in source]
 
 
 def link(folder: Path, base: Path) -> str:
@@ -38,8 +48,7 @@ def to_markdown(table: Table, base: Path) -> str:
     if table.folders:
         header.append("folder")
         for row, folder in zip(rows, table.folders, strict=True):
-            name = "" if folder is None else f"[{folder.name}](<{link(folder, base)}>)"
-            row.append(name)
+            row.append(", ".join(f"[{name}](<{link(path, base)}>)" for name, path in places(folder)))
     lines = [header, ["---"] * len(header), *rows]
     text = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
     return "\n".join([*text, "", *(f"- {note}" for note in table.notes)]).rstrip() + "\n"
@@ -47,10 +56,10 @@ def to_markdown(table: Table, base: Path) -> str:
 
 def to_latex(table: Table) -> str:
     """A plain tabular; each row is followed by a comment with the folder of its numbers."""
-    folders = table.folders or [None] * len(table.rows)
+    folders: list[Source] = table.folders or [None] * len(table.rows)
     lines = [rf"\begin{{tabular}}{{{'l' * len(table.header)}}}", r"\hline", _tex_row(table.header), r"\hline"]
     for row, folder in zip(table.rows, folders, strict=True):
-        lines.append(_tex_row(row) + (f" % {address(folder)}" if folder else ""))
+        lines.append(_tex_row(row) + (f" % {', '.join(address(path) for _, path in places(folder))}" if folder else ""))
     notes = [f"% {note}" for note in table.notes]
     return "\n".join([*lines, r"\hline", r"\end{tabular}", *notes]) + "\n"
 

@@ -1,32 +1,20 @@
 """One study at one scale: verdicts, tables and pictures on a page, and the same as Markdown."""
 
-import base64
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-import jinja2
-
-from ganrepro.report import figures, tables
-from ganrepro.report.claims import Verdict, board, load_claims, stand_in_of
+from ganrepro.report import gallery, papers, tables
+from ganrepro.report.claims import Verdict, board, judged, load_claims, stand_in_of
+from ganrepro.report.page import Page, Section
 from ganrepro.report.records import Run, by_cell, counted, read_runs, select
-from ganrepro.report.rendering import Table, link, to_latex, to_markdown, to_text
+from ganrepro.report.rendering import Table, to_latex, to_text
 
-# A paper's own table and the figures to draw beside a curve, for the studies that have them.
-PAPER_TABLES = {"gan_mnist": ("Table 1, MNIST", tables.table1)}
-BANDS = {"gan_mnist": ("mnist", {"parzen/test": (225.0, 2.0)})}  # section 5, Table 1: holds on this data only
-
-
-@dataclass(frozen=True)
-class Picture:
-    path: Path
-    title: str
-    caption: str
-
-    @property
-    def embedded(self) -> str:
-        return "data:image/png;base64," + base64.b64encode(self.path.read_bytes()).decode()
+# A paper's own table, for the studies that have one: title, file, and what makes it from the study's plain cell.
+PAPER_TABLES: dict[str, tuple[str, str, Callable[[Sequence[Run]], Table]]] = {
+    "gan_mnist": ("Table 1, MNIST", "table1.tex", papers.table1),
+    "gan_tfd": ("Table 1, TFD", "table1.tex", papers.table1_tfd),
+    "gan_theory": ("Theory", "theory.tex", papers.theory_table),
+}
 
 
 def write_study(runs_root: Path, study: str, scale: str, out: Path, claims_dir: Path) -> Path:
@@ -39,37 +27,35 @@ def write_study(runs_root: Path, study: str, scale: str, out: Path, claims_dir: 
     runs = read_runs(runs_root, study, scale)
     own, notes = select(runs, {})
     verdicts = board(load_claims(claims_dir), runs, study, scale)
-    sections = [("Verdicts", [verdict_table(verdicts)])]
+    sections = [Section("Verdicts", [verdict_table(verdicts)])]
     if study in PAPER_TABLES:
-        title, make = PAPER_TABLES[study]
-        sections.append((title, [make(own)]))
-        (out / "table1.tex").write_text(to_latex(sections[-1][1][0]))
-    sections.append(("All cells", list(sweep(runs, out))))
-    pictures = draw(runs, own, study, out)
-    listed = runs_table(runs)
+        title, file, make = PAPER_TABLES[study]
+        sections.append(Section(title, [make(own)]))
+        (out / file).write_text(to_latex(make(own)))
+    sections.append(Section("All cells", list(sweep(runs, out))))
+    cells = tables.read_cells([(choices_of(members), folder) for folder, members in by_cell(runs).items()])
+    labels = {cell.folder: cell.label for cell in cells}
+    sections.append(Section("Pictures", pictures=gallery.of_study(study, runs, labels, out)))
+    sections.append(Section("Runs", [runs_table(runs)]))
     notes = list(dict.fromkeys([*summary(runs), *notes, *(note for v in verdicts for note in v.notes)]))
-    heading = {"study": study, "scale": scale, "stand_in": stand_in_of([run for run in own if run.record])}
-    page = out / f"{study}.md"
-    page.write_text(markdown(heading, sections, pictures, listed, notes, out))
-    html = (
-        _environment()
-        .get_template("page.html")
-        .render(**heading, sections=sections, pictures=pictures, listed=listed, notes=notes, base=out)
-    )
-    (out / "index.html").write_text(html)
-    return out / "index.html"
+    plain = own or [run for run in runs if not run.departures]  # a grid's axis can be part of every cell
+    stand_in = stand_in_of([run for run in plain if run.record])
+    lead = f"Data: {stand_in}." if stand_in else ""
+    return Page(f"{study}, scale {scale}", lead, sections, notes).write(out, study)
 
 
-def verdict_table(verdicts: Sequence[Verdict]) -> Table:
-    """The claims board of one study and scale."""
-    table = Table(["claim", "verdict", "the paper says", "paper", "ours [95 %]", "seeds", "why"], [])
+def verdict_table(verdicts: Sequence[Verdict], scales: bool = False) -> Table:
+    """The claims board of one study and scale; or of several, with the scale in a column."""
+    header = ["claim", *(["scale"] if scales else []), "verdict", "the paper says", "paper", "ours [95 %]", "seeds"]
+    table = Table([*header, "why"], [])
     for v in verdicts:
         says = f"{v.claim['says']} ({v.claim['source']})"
-        against = f" − {v.claim['against']}" if "against" in v.claim else ""
-        ours = f"{v.claim['metric']}{against} = {v.ours}" if v.ours else ""
+        ours = f"{judged(v.claim)} = {v.ours}" if v.ours else ""
         seeds = str(v.value.n) if v.value else ""
-        table.rows.append([v.claim["id"], v.word, says, v.claim["figure"] or "", ours, seeds, v.reason])
-        table.folders.append(v.runs[0].folder.parent if v.runs else None)
+        place = [v.claim["id"], *([v.scale] if scales else [])]
+        table.rows.append([*place, v.word, says, v.claim["figure"] or "", ours, seeds, v.reason])
+        cells = tuple(dict.fromkeys(run.folder.parent for run in v.runs))
+        table.folders.append(cells if len(cells) > 1 else cells[0] if cells else None)
     return table
 
 
@@ -95,36 +81,6 @@ def choices_of(runs: Sequence[Run]) -> dict[str, str]:
             return run.choices
     name = runs[0].cell.rpartition("-")[0]
     return {} if name == "default" else {"cell": name}
-
-
-def draw(runs: Sequence[Run], own: Sequence[Run], study: str, out: Path) -> list[Picture]:
-    """The pictures for which the runs hold what is needed; a picture that no longer can be drawn is removed."""
-    cells = tables.read_cells([(choices_of(members), folder) for folder, members in by_cell(runs).items()])
-    labels = {cell.folder: cell.label for cell in cells}
-    data, band = BANDS.get(study, ("", {}))
-    on_data = any((run.record.get("data") or {}).get("name") == data for run in own)
-    figure2 = "Four rows of five samples, drawn at random; framed: the training image nearest to the fifth (L2)."
-    figure3 = "Straight lines between points of the latent space, one a row."
-    curves = "A line a seed, all cells; a cross where a run diverged. A scale is cut below where the start is far off."
-    every = "Sixteen samples of every seed, none chosen; red: not done."
-    wanted: list[tuple[str, str, str, Any]] = [
-        ("figure2.png", "Samples and their nearest neighbours", figure2, figures.figure2),
-        ("figure3.png", "Lines in latent space", figure3, figures.figure3),
-    ]
-    pictures = []
-    for name, title, caption, make in wanted:
-        (out / name).unlink(missing_ok=True)
-        for run in own:
-            if path := make(run, out / name):
-                pictures.append(Picture(path, title, f"{caption} Seed {run.seed}, last update."))
-                break
-    for name in ("curves.png", "every_seed.png"):
-        (out / name).unlink(missing_ok=True)
-    if path := figures.curves(runs, labels, out / "curves.png", band if on_data else None):
-        pictures.append(Picture(path, "Learning curves", curves))
-    if path := figures.every_seed(runs, labels, out / "every_seed.png"):
-        pictures.append(Picture(path, "Every seed", every))
-    return pictures
 
 
 def runs_table(runs: Sequence[Run]) -> Table:
@@ -159,35 +115,3 @@ def summary(runs: Sequence[Run]) -> list[str]:
     if len(digests) > 1:
         lines.append(f"Runs of different sources are on this page: {', '.join(sorted(digests))}.")
     return lines
-
-
-def markdown(
-    heading: dict[str, str],
-    sections: Sequence[tuple[str, Sequence[Table]]],
-    pictures: Sequence[Picture],
-    listed: Table,
-    notes: Sequence[str],
-    base: Path,
-) -> str:
-    """The page as Markdown, for a folder `base` that holds the pictures."""
-    parts = [f"# {heading['study']}, scale {heading['scale']}\n"]
-    if heading["stand_in"]:
-        parts.append(f"Data: {heading['stand_in']}.\n")
-    for title, parts_of in sections:
-        parts += [f"## {title}\n", *(to_markdown(table, base) for table in parts_of if table.rows)]
-        if not any(table.rows for table in parts_of):
-            parts.append("Nothing yet.\n")
-    parts.append("## Pictures\n")
-    for picture in pictures:
-        parts.append(f"### {picture.title}\n\n![{picture.title}]({picture.path.name})\n\n{picture.caption}\n")
-    parts += ["## Runs\n", to_markdown(listed, base), "## Notes\n", *(f"- {note}" for note in notes)]
-    return "\n".join(parts).rstrip() + "\n"
-
-
-def _environment() -> jinja2.Environment:
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals["link"] = link
-    return environment

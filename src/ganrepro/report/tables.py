@@ -1,4 +1,4 @@
-"""The table of a sweep, and Table 1 of the 2014 paper."""
+"""The table of a sweep."""
 
 import csv
 from collections import Counter
@@ -171,48 +171,3 @@ def _difference(cell: Cell, first: Cell, metric: str, at: str) -> list[float | s
 def _ends(interval: Interval) -> list[float | str]:
     """The interval's ends, empty where one value leaves them open."""
     return [interval.low, interval.high] if interval.n > 1 else ["", ""]
-
-
-# Table 1 of the 2014 paper, MNIST column: log-likelihood and standard error over test images, as printed.
-PAPER_TABLE1 = {
-    "DBN": ("138", "± 2"),
-    "Stacked CAE": ("121", "± 1.6"),
-    "Deep GSN": ("214", "± 1.1"),
-    "Adversarial nets": ("225", "± 2"),
-}
-
-
-def table1(runs: Sequence[Run]) -> Table:
-    """The paper's four rows, quoted, and ours at the best and the last update. `runs`: the study's plain cell."""
-    header = ["model", "log-likelihood [nats]", "± over test images", "σ", "test images", "seeds"]
-    table = Table(header, [])
-    for model, (likelihood, error) in PAPER_TABLE1.items():
-        table.rows.append([f"{model} (quoted)", likelihood, error, "", "", ""])
-        table.folders.append(None)
-    finished = [run for run in runs if run.finished]
-    done = [run for run in finished if run.status == "done"]
-    for at in reversed(AT):
-        key = {name: _column(done, f"parzen/{name}", at) for name in ("test", "test_se", "sigma", "test_images")}
-        if key["test"]:
-            cells = [str(mean_interval(key["test"])), f"± {sum(key['test_se']) / max(1, len(key['test_se'])):.2g}"]
-            cells += [", ".join(f"{value:.4g}" for value in sorted(set(key["sigma"])))]
-            cells += [", ".join(f"{value:.0f}" for value in sorted(set(key["test_images"])))]
-            seeds = f"{len(key['test'])} of {len(finished)}"
-            table.rows.append([f"ours, {NAMES[at]}{_stand_in(done)}", *cells, seeds])
-            table.folders.append(done[0].folder.parent)
-    table.notes.append("Quoted rows: Goodfellow et al. 2014, Table 1; ± is the standard error over test images.")
-    table.notes.append("Ours: mean over training seeds with its 95 % t interval; the ± of the paper's kind beside it.")
-    if _stand_in(done):
-        table.notes.append("Our data stand in for MNIST: these rows cannot be compared with the quoted ones.")
-    if lost := len(finished) - len(done):
-        table.notes.append(f"{lost} of {len(finished)} runs diverged and are not in the mean.")
-    return table
-
-
-def _column(runs: Sequence[Run], key: str, at: str) -> list[float]:
-    return [value for run in runs if (value := run.value(key, at)) is not None]
-
-
-def _stand_in(runs: Sequence[Run]) -> str:
-    others = {str((run.record.get("data") or {}).get("name")) for run in runs} - {"mnist"}
-    return f" (on {', '.join(sorted(others))}: a stand-in, not comparable)" if others else ""

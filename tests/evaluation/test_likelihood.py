@@ -1,6 +1,7 @@
 """The 2014 paper's evaluation, on generators whose behaviour is planted."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ import torch
 from ganrepro.data.embedded import Digits
 from ganrepro.data.images import ImageData, Images
 from ganrepro.errors import UserError
-from ganrepro.evaluation import Evaluated, LikelihoodEvaluation, spread
+from ganrepro.evaluation import Evaluated, LikelihoodEvaluation
+from ganrepro.evaluation.likelihood import spread
 from ganrepro.metrics.parzen import ParzenLogLikelihood
 from ganrepro.streams import stream
 
@@ -41,9 +43,10 @@ def pixels_from_z(z: torch.Tensor) -> torch.Tensor:
     return z.view(-1, 1, 8, 8)
 
 
-def evaluated(generate=pixels_from_z, data: ImageData | None = None, final=True, **options) -> Evaluated:
+def evaluated(generate=pixels_from_z, data: ImageData | None = None, final=True, latent=latent, **options) -> Evaluated:
     data = data or Digits()
-    return LikelihoodEvaluation(**{**SMALL, **options})(generate, latent, data, streams, final)
+    gan = SimpleNamespace(images=generate, latent=SimpleNamespace(sample=latent))
+    return LikelihoodEvaluation(**{**SMALL, **options})(gan, data, streams, final)
 
 
 def reciting(images: torch.Tensor):
@@ -176,7 +179,7 @@ def test_recognised_on_lines_looks_at_inner_points_only():
     def corners(n: int, generator: torch.Generator) -> torch.Tensor:
         return torch.arange(n)[:, None].remainder(2).float().expand(n, 4)
 
-    metrics = LikelihoodEvaluation(**SMALL, line_steps=3)(generate, corners, data, streams, True).metrics
+    metrics = evaluated(generate, data, latent=corners, line_steps=3).metrics
     assert (metrics["recognised/random"], metrics["recognised/lines"]) == (0.0, 1.0)
 
 

@@ -1,0 +1,31 @@
+"""A seed of a study that trains no networks: its model is called once, and what it measured is the result."""
+
+import time
+
+from omegaconf import OmegaConf
+
+from ganrepro.assemble import identity_of, measurement_of
+from ganrepro.cells import Cell
+from ganrepro.provenance import provenance
+from ganrepro.recorder import write_arrays
+from ganrepro.runs import RunFolder
+from ganrepro.streams import stream
+
+
+def measure_seed(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str]) -> None:
+    """Computes one seed and writes its record; `updates` is the number of iterations the model may take."""
+    run.done.unlink(missing_ok=True)
+    (run.path / "error.txt").unlink(missing_ok=True)
+    OmegaConf.save(OmegaConf.create(cell.config), run.path / "config.yaml")
+    record = {**provenance(cell, None, identity_of(cell), seed, claims), "status": "running", "reason": None}
+    run.write_record(record)
+    model = measurement_of(cell.config)
+    begun = time.monotonic()
+    measured = model(lambda *purpose: stream(seed, *purpose), cell.config["updates"])
+    seconds = time.monotonic() - begun
+    for name, arrays in measured.arrays.items():
+        write_arrays(run.artifacts / f"{name}.npz", arrays)
+    best = {"monitor": model.monitor, "mode": model.mode, "final": measured.metrics, "best": measured.metrics}
+    result = {"generator_updates": cell.config["updates"], "metrics": best, "speed": {"seconds": round(seconds, 2)}}
+    run.write_record({**record, "status": "done", **result})
+    run.done.touch()

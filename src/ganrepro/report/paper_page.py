@@ -1,0 +1,149 @@
+"""One paper over all its studies and scales: the claims board, the paper's own tables and its figures."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ganrepro.report import figures, figures_gan, gallery
+from ganrepro.report.claims import Verdict, load_claims, paper_board, stand_in_of
+from ganrepro.report.page import Page, Picture, Section
+from ganrepro.report.papers import table1_complete, theory_table
+from ganrepro.report.records import Run, counted, read_runs, scales_of, select
+from ganrepro.report.rendering import Table, to_latex
+from ganrepro.report.study import verdict_table
+
+TITLES = {"gan": 'Goodfellow et al. 2014, "Generative Adversarial Nets"'}
+PANELS = {  # Figure 2
+    "gan_mnist": "a) MNIST",
+    "gan_tfd": "b) TFD",
+    "gan_cifar10_fc": "c) CIFAR-10, fully connected",
+    "gan_cifar10_conv": "d) CIFAR-10, convolutional",
+}
+NOT_RUN = "not run"
+
+
+def papers_of(runs: Sequence[Run], claims_dir: Path) -> list[str]:
+    """The papers that these runs are of: what their records say, and whose claims name their study."""
+    said = {str(run.record["paper"]) for run in runs if run.record.get("paper")}
+    studies = {run.study for run in runs}
+    files = [path.stem for path in claims_dir.glob("*.yaml")]
+    return sorted(said | {name for name in files if studies & _judging(name, claims_dir)})
+
+
+def runs_of(root: Path, paper: str, claims_dir: Path) -> list[Run]:
+    """Every run of the paper's studies, also one whose record is lost."""
+    runs = read_runs(root)
+    studies = {run.study for run in runs if run.record.get("paper") == paper} | _judging(paper, claims_dir)
+    return [run for run in runs if run.study in studies]
+
+
+def _judging(paper: str, claims_dir: Path) -> set[str]:
+    return {claim["study"] for claim in load_claims(claims_dir, paper)}
+
+
+def write_paper(root: Path, paper: str, out: Path, claims_dir: Path) -> Path:
+    """Draws the page of a paper from all runs under `root` into `out` and returns out/index.html.
+
+    Writes index.html (nothing beside it is needed), <paper>.md, the pictures and, for the 2014 paper, table1.tex.
+    The same runs give the same bytes; there may be none.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    runs = runs_of(root, paper, claims_dir)
+    verdicts = paper_board(load_claims(claims_dir, paper), runs)
+    sections = [Section("Claims", [verdict_table(verdicts, scales=True)])]
+    sections += SECTIONS[paper](runs, out) if paper in SECTIONS else []
+    sections.append(Section("Studies", [studies_table(runs)], empty="There are no runs yet."))
+    notes = list(dict.fromkeys(note for verdict in verdicts for note in verdict.notes))
+    return Page(TITLES.get(paper, paper), outcome(verdicts), sections, notes).write(out, paper)
+
+
+def outcome(verdicts: Sequence[Verdict]) -> str:
+    """How many claims have each verdict, each claim at the largest scale that gives one; "" without claims."""
+    words: dict[str, str] = {}
+    for verdict in verdicts:  # the scales of a claim come from the cheapest on
+        if verdict.word != NOT_RUN or verdict.claim["id"] not in words:
+            stand_in = verdict.word != NOT_RUN and stand_in_of(verdict.runs)
+            words[verdict.claim["id"]] = verdict.word + (" on stand-in data" if stand_in else "")
+    counts = ", ".join(f"{count} {word}" for word, count in Counter(words.values()).most_common())
+    return f"{len(words)} claims, each at the largest scale that gives a verdict: {counts}." if words else ""
+
+
+def studies_table(runs: Sequence[Run]) -> Table:
+    """What there is of each study at each scale."""
+    table = Table(["study", "scale", "data", "runs"], [])
+    for study in sorted({run.study for run in runs}):
+        for scale in scales_of(run for run in runs if run.study == study):
+            members = [run for run in runs if (run.study, run.scale) == (study, scale)]
+            table.rows.append([study, scale, data_of(members), counted(members)])
+            table.folders.append(members[0].folder.parents[1])
+    return table
+
+
+def data_of(runs: Sequence[Run]) -> str:
+    """ "digits, standing in for MNIST", or the data's own name; of the study's own cells."""
+    plain = [run for run in runs if run.record.get("data") and not run.departures]
+    return stand_in_of(plain) or " and ".join(sorted({str(run.record["data"].get("name")) for run in plain}))
+
+
+# The 2014 paper ------------------------------------------------------------------------------------------------
+
+
+def gan_sections(runs: Sequence[Run], out: Path) -> list[Section]:
+    """Table 1, Figures 1 to 3, the theory, and what section 3 and 6 say of gradients and of too many steps of G."""
+    table = table1_complete(runs)
+    (out / "table1.tex").write_text(to_latex(table))
+    theory = [theory_table(members) for members in largest(runs, "gan_theory")][:1]
+    return [
+        Section("Table 1", [table]),
+        _section("Figure 1", gallery.densities, runs, "gan_1d", out / "figure1.png"),
+        Section("Figure 2", pictures=figure2(runs, out / "figure2.png"), empty="Not run: none of its four studies."),
+        _section("Figure 3", gallery.lines, runs, "gan_mnist", out / "figure3.png"),
+        _section("Theory", gallery.theory, runs, "gan_theory", out / "theory.png", theory),
+        _section("Early gradients", gallery.gradients, runs, "gan_saturation", out / "gradients.png"),
+        _section("G trained too much", gallery.doses, runs, "gan_helvetica", out / "doses.png"),
+    ]
+
+
+def largest(runs: Sequence[Run], study: str) -> list[list[Run]]:
+    """The plain cell of a study, or all of one that is a grid, at each scale there is; the paper's scale first."""
+    mine = [run for run in runs if run.study == study]
+    by_scale = [[run for run in mine if run.scale == scale] for scale in reversed(scales_of(mine))]
+    return [select(members, {})[0] or members for members in by_scale]
+
+
+def _section(
+    title: str, make: gallery.Maker, runs: Sequence[Run], study: str, path: Path, tables: Sequence[Table] = ()
+) -> Section:
+    """A section with the study's picture at the largest scale that has one."""
+    path.unlink(missing_ok=True)
+    for members in largest(runs, study):
+        if picture := make(members, path):
+            return Section(title, tables, [Picture(path, title, f"{picture.caption} {origin(members)}")])
+    return Section(title, tables, empty=f"Not run: `python run.py experiment={study}`.")
+
+
+def origin(runs: Sequence[Run]) -> str:
+    """Where a picture is from, as a sentence of its caption."""
+    data = data_of(runs)
+    return f"Study {runs[0].study}, scale {runs[0].scale}{f'; data: {data}' if data else ''}."
+
+
+def figure2(runs: Sequence[Run], path: Path) -> list[Picture]:
+    """The four panels in one picture, each at the largest scale that has its arrays."""
+    path.unlink(missing_ok=True)
+    panels: list[tuple[str, str, Run | None]] = []
+    for study, title in PANELS.items():
+        able = (run for members in largest(runs, study) for run in members if figures.neighbours_sheet(run))
+        run = next(able, None)
+        about = f"data: {data_of([run])}; scale {run.scale}; seed {run.seed}" if run else NOT_RUN
+        panels.append((title, about, run))
+    drawn = figures_gan.figure2(panels, path)
+    caption = (
+        "Five samples a row, drawn at random, last update; framed: the training image nearest to the fifth (L2). "
+        + "; ".join(f"{title}: {about}" for title, about, _ in panels)
+        + "."
+    )
+    return [Picture(drawn, "Figure 2", caption)] if drawn else []
+
+
+SECTIONS: dict[str, Callable[[Sequence[Run], Path], list[Section]]] = {"gan": gan_sections}
