@@ -267,6 +267,17 @@ def test_choose_decides_who_steps(narrow: Narrow) -> None:
     assert end.tick_means()["steps/generator"] == 0
 
 
+def test_what_choose_saw_last_is_in_a_checkpoint(narrow: Narrow) -> None:
+    """A hook that decides by the losses must find them after a resume too."""
+    from ganrepro.recorder import checkpoint, restore
+
+    module = trained(narrow())
+    module.losses = {"discriminator": torch.tensor(0.25)}
+    other = trained(narrow())
+    restore(other, checkpoint(module, 0))
+    assert other.losses == module.losses
+
+
 def test_generator_steps_lets_d_step_in_every_nth_round(narrow: Narrow) -> None:
     """Eight rounds with generator_steps=3: D steps in rounds 0, 3 and 6, so its optimizer counts three steps."""
     module = trained(narrow("generator_steps=3", "optimizer=adam", "tick=8", "evaluate_every=8", "checkpoint_every=8"))

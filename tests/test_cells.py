@@ -48,7 +48,7 @@ class TestDepartures:
         return cell.label, cell.name, cell.departures
 
     def test_a_default_typed_is_none(self) -> None:
-        assert self.one("loss=gan", "batch_size=100", "data=digits") == ("laptop", "default", {})
+        assert self.one("loss=gan", "batch_size=100", "k=1") == ("laptop", "default", {})
 
     def test_where_and_how_long_are_not_in_the_name(self) -> None:
         assert self.one("updates=9", "seeds=5", "logger=wandb", "runs=/tmp/x") == (
@@ -60,6 +60,18 @@ class TestDepartures:
         assert departures == {"optimizer": "adam", "batch_size": "7", "optimizer.lr": "0.01"}
         assert label == "laptop (optimizer=adam, batch_size=7, optimizer.lr=0.01)"
         assert name == "optimizer=adam,batch_size=7,optimizer.lr=0.01"
+
+    def test_a_stand_in_that_is_not_named_is_another_cell(self) -> None:
+        label, name, _ = self.one("data.stand_in_for=null")
+        assert label == "laptop (data.stand_in_for=null)"
+        assert name == "data.stand_in_for=null"
+
+    def test_a_folder_is_in_the_name_but_not_in_the_address(self) -> None:
+        words = ["experiment=gan_mnist", "data=image_folder"]
+        [one], [other] = (cells_of([*words, f"data.folder={path}"], sweep=False) for path in ("b", "'/a/b'"))
+        assert one.identity() == other.identity()
+        assert one.label == "laptop (data=image_folder, data.folder=b)"
+        assert one.name == other.name == "data=image_folder,data.folder=b"
 
     def test_variant_is_no_departure_but_in_the_name(self) -> None:
         assert self.one("variant=as_printed") == ("laptop", "as_printed", {})
@@ -78,6 +90,7 @@ def test_the_address_ignores_what_changes_nothing_and_nothing_else() -> None:
         return address_hash(cell.identity())
 
     same = ["weight.generator=1", "data.value_range=[0,1]", "evaluation.sigmas=[0.1,1,10]"]  # as their floats
+    same += ["data.stand_in_for=MNIST", "data=handwritten/laptop"]
     same += ["updates=9", "seeds=7", "runs=x", "logger=wandb", "keep=weights", "debug=true", "workers=3", "budget=1"]
     assert {address(word) for word in same} == {address()}
     other = ["batch_size=9", "loss=gan_saturating", "threads=2", "latent.z.dim=9", "evaluation.samples=9", "tick=25"]
@@ -120,7 +133,8 @@ REFUSED = {
     "optimizer.lr=inf": "optimizer.lr=inf: needs a number, above 0.",
     "optimizer.lr=nan": "optimizer.lr=nan: needs a number, above 0.",
     "evaluation.sigmas=[0.1]": "evaluation.sigmas=[0.1]: needs a list of 3, each a number, above 0.",
-    "seeds=[]": "seeds=[]: needs at least one seed",
+    "seeds=[]": "seeds=[]: needs a count or a list",
+    "network.discriminator.units=[]": "network.discriminator.units=[]: needs a list",
     "seeds=[1,1]": "seeds=[1,1]: needs at least one seed, and each once.",
     "runs=''": "runs=: needs a word",
     "loss=gan,": "Cannot read 'loss=gan,': type key=value",

@@ -265,6 +265,32 @@ def test_a_study_joins_by_its_yaml_alone(run: Run, narrow_words: list[str], tmp_
     assert not any("loss" in record["departures"] for record in records)
 
 
+def test_a_study_with_a_grid_without_m_trains_the_one_cell_that_is_shown(
+    run: Run, narrow_words: list[str], tmp_path: Path
+) -> None:
+    """With workers the seeds are swept behind the user's back; the study's grid must not be swept with them."""
+    words = ["experiment=gan_helvetica", "input=null", *narrow_words[:-2], "evaluation.samples=20", "seeds=2"]
+    code, out, _ = run(*words, "workers=2")
+    assert code == 0
+    assert "2 to train" in out
+    assert len(list(tmp_path.glob("runs/gan_helvetica/laptop/*/seed=*"))) == 2
+
+
+def test_a_killed_worker_is_said_and_the_rest_is_reported(
+    run: Run, narrow_words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    def killed(*_: object) -> None:
+        raise TerminatedWorkerError("A worker process managed by the executor was unexpectedly terminated.")
+
+    monkeypatch.setattr(cli, "start_hydra", killed)
+    code, out, err = run("-m", "experiment=gan_mnist", "loss=gan,gan_saturating", *narrow_words)
+    assert code == cli.ERROR
+    assert "A worker process was killed (out of memory?). The same command goes on." in err
+    assert "Report: " in out
+
+
 def test_the_joblib_launcher_gives_the_basic_one_s_runs(run: Run, narrow_words: list[str], tmp_path: Path) -> None:
     """True processes, from run.py, as a user's sweep has them."""
     words = ["-m", "experiment=gan_mnist", "loss=gan,gan_saturating", *narrow_words]

@@ -11,8 +11,8 @@ from ganrepro import reproduce, status
 from ganrepro.assemble import check_fit, folder_of
 from ganrepro.cells import Cell, cells_of
 from ganrepro.plan import describe, duration, heading, plan, run_bytes, seconds_per_update
-from ganrepro.progress import Progress, last_row
-from ganrepro.runs import RunFolder, write_wanted
+from ganrepro.progress import Progress
+from ganrepro.runs import RunFolder, last_row, write_wanted
 from ganrepro.train import train_cell
 
 Narrow = Callable[..., Cell]
@@ -86,10 +86,16 @@ def test_status_lists_every_state(
 ) -> None:
     cell = tmp_path / "study" / "laptop" / "cell-01234567"
     for seed, state in enumerate(["done", "diverged", "running", "error", "done"]):
-        timed(cell, seed, 2.0).write_record({"status": state, "generator_updates": 60, "updates_wanted": 160})
+        wanted = 60 if state == "done" else 160
+        timed(cell, seed, 2.0).write_record({"status": state, "generator_updates": 60, "updates_wanted": wanted})
     assert status.row(cell) == ["2", "1", "", "1", "1", "", "40 s"]
-    write_wanted(cell, [0, 1, 7, 8], updates=100)
-    assert status.row(cell) == ["2", "1", "", "1", "1", "2", "80 s"]
+    write_wanted(cell, [0, 1, 7, 8], updates=60)
+    assert status.row(cell) == ["2", "1", "", "1", "1", "2", "64 s"]
+    write_wanted(cell, [0], updates=90)  # a finished seed that is to be made longer, and one that was on its way
+    assert status.row(cell) == ["1", "1", "", "1", "1", "1", "46 s"]
+    RunFolder(cell / "seed=0").append(RunFolder(cell / "seed=0").timing, {"generator_updates": 80})
+    assert status.row(cell)[3] == "2"
+    write_wanted(cell, [0, 1, 7, 8], updates=60)
     write_wanted(tmp_path / "study" / "laptop" / "cell-untouched", [0], updates=100)
     with RunFolder(cell / "seed=2").locked():
         assert describe({"status": "running"}, RunFolder(cell / "seed=2").is_locked()) == "running"

@@ -182,6 +182,50 @@ def test_a_failed_extension_keeps_the_result_and_is_tried_again(
     assert equal(contents(trained(narrow("updates=16"))), contents(straight))
 
 
+def test_a_longer_run_that_is_cut_off_keeps_the_result_it_had(
+    narrow: Narrow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run = trained(narrow())
+    before = run.record
+    cut_before_the_end(narrow("updates=16"), monkeypatch)
+    assert (run.record, run.done.exists(), run.reached()) == (before, True, 16)
+    assert state_of(run, narrow()) == "skip"
+    check_startable(run, narrow(), 0)
+    straight = trained(narrow("updates=16", f"runs={tmp_path / 'straight'}"))
+    assert equal(contents(trained(narrow("updates=16"))), contents(straight))
+
+
+def test_keep_weights_survives_a_cut_at_its_end(narrow: Narrow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is deleted is deleted last."""
+    unlink = Path.unlink
+
+    def cut(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix == ".ckpt" and (path.parents[1] / "timing.jsonl").read_text().count("\n") == 4:
+            raise Cut
+        unlink(path, missing_ok)
+
+    with monkeypatch.context() as killed:
+        killed.setattr(Path, "unlink", cut)
+        with pytest.raises(Cut):
+            trained(narrow("keep=weights", "checkpoint_every=8"))
+    run = RunFolder(folder_of(narrow()) / "seed=0")
+    assert run.record["status"] == "done"
+    assert run.done.exists()
+    assert load(run.path).sample(1).shape == (1, 1, 8, 8)
+
+
+def test_a_damaged_best_is_looked_for_anew(
+    narrow: Narrow, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = trained(narrow())
+    damage(run.best)
+    trained(narrow("updates=16"))
+    assert "looked for anew" in capsys.readouterr().out
+    best = run.record["metrics"]["best"]["generator_updates"]
+    assert best > 8
+    assert load(run.path, "best").generator_updates == best
+
+
 def damage(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
 

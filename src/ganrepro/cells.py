@@ -46,11 +46,14 @@ NOT_IDENTITY = frozenset(
         "updates",
         "workers",
         "data.root",
+        "data.folder",  # the fingerprint says what lies there
         "data.download",
-        "data.stand_in_for",
         "trainer.accelerator",
     ]
 )
+
+
+SHOWN = ("updates", "data.folder")  # in a label all the same
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ class Cell:
     def name(self) -> str:
         """The readable half of the folder's name."""
         kept = {key: value for key, value in self.departures.items() if key not in NOT_IDENTITY}
+        if folder := self.departures.get("data.folder"):
+            kept["data.folder"] = Path(folder).name
         items = [f"{key}={value}" for key, value in (self.coordinates | kept).items()]
         if self.config["variant"] != "authors_code":
             items.insert(0, self.config["variant"])
@@ -210,7 +215,7 @@ def _differences(
             own = _own(frame + taken)[0]
     mine, theirs = schema.flatten(config), schema.flatten(own)
     for key in sorted(mine.keys() | theirs.keys()):
-        if mine.get(key) != theirs.get(key) and (key == "updates" or not exempt(key)):
+        if mine.get(key) != theirs.get(key) and (key in SHOWN or not exempt(key)):
             yield key, schema.shown(mine.get(key))
 
 

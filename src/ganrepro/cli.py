@@ -143,6 +143,8 @@ def carry_out(
     conf: Path, overrides: list[str], cells: list["Cell"], folders: list[Path], workers: int, sweep: bool
 ) -> None:
     """Hands the cells to Hydra's launcher and shows how far their runs are."""
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
     from ganrepro.progress import Progress
     from ganrepro.runs import write_wanted
 
@@ -150,13 +152,17 @@ def carry_out(
         if not cell.config["resume"]:
             write_wanted(folder, cell.seeds, cell.config["updates"])
     if workers > 1:  # then every seed of every cell is a job of its own, so that no core is left idle
-        sweep = True
         axis = "seeds=" + ",".join(f"[{seed}]" for seed in cells[0].seeds)
         overrides = [*(word for word in overrides if not word.startswith("seeds=")), axis]
+        overrides += ["hydra.sweeper.params=null"] * (not sweep)  # one cell was typed, not the study's grid
+        sweep = True
         if not any(word.startswith("hydra/launcher=") for word in overrides):
             overrides += ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={workers}"]
     with Progress(cells, folders):
-        start_hydra(conf, ["-m"] * sweep, overrides)
+        try:
+            start_hydra(conf, ["-m"] * sweep, overrides)
+        except TerminatedWorkerError:
+            print("A worker process was killed (out of memory?). The same command goes on.", file=sys.stderr)
 
 
 def default_workers(cell: "Cell") -> int:
@@ -270,9 +276,10 @@ def summarise(conf: Path, cells: list["Cell"], folders: list[Path]) -> int:
     root, study, scale = Path(config["runs"]), config["study"], config["scale"]
     out, pairs = root / study / scale / "report", list(zip(cells, folders, strict=True))
     print(sweep_table([(cell.typed or cell.departures, folder) for cell, folder in pairs], out / "sweep"))
-    page = write_study(root, study, scale, out, conf / "claims")
-    print(verdict_text(root, study, scale, conf / "claims"))
-    print(f"Report: {page}")
+    if not config["resume"] or root.resolve() in folders[0].resolve().parents:
+        page = write_study(root, study, scale, out, conf / "claims")
+        print(verdict_text(root, study, scale, conf / "claims"))
+        print(f"Report: {page}")
     runs = [RunFolder(folder / f"seed={seed}") for cell, folder in pairs for seed in cell.seeds]
     short = {"done": config["updates"]}  # a diverged run ended where it did
     failed = [
@@ -283,6 +290,5 @@ def summarise(conf: Path, cells: list["Cell"], folders: list[Path]) -> int:
     ]
     for run in failed:
         word = run.record.get("reason") or describe(run.record, run.is_locked())
-        reached = run.record.get("generator_updates", 0)
-        print(f"not finished: {run.path} ({word}; {reached:,} of {config['updates']:,} updates)", file=sys.stderr)
+        print(f"not finished: {run.path} ({word}; {run.reached():,} of {config['updates']:,} updates)", file=sys.stderr)
     return ERROR if failed else 0

@@ -31,7 +31,7 @@ def plan(cells: list[Cell], folders: list[Path], sizes: list[int], workers: int)
         if count["skip"] and longer:
             lines[-1] += f" (with up to {max(longer):,} updates, more than updates={cell.config['updates']})"
         todo = [run for run, state in zip(runs, states, strict=True) if state in ("train", "resume")]
-        left = sum(cell.config["updates"] - run.record.get("generator_updates", 0) for run in todo)
+        left = sum(cell.config["updates"] - min(run.reached(), cell.config["updates"]) for run in todo)
         per_update = seconds_per_update(folder)
         unknown |= bool(todo) and per_update is None
         seconds += left * (per_update or 0)
@@ -96,5 +96,7 @@ def duration(seconds: float) -> str:
 
 def describe(record: dict[str, Any], locked: bool) -> str:
     """A run's status in one word: done, diverged, error, running, or cut off."""
+    if locked:
+        return "running"
     status = record.get("status", "cut off")
-    return status if status != "running" or locked else "cut off"
+    return "cut off" if status == "running" else status

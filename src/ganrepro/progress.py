@@ -1,19 +1,17 @@
 """How far a sweep is, read from the run folders, so that it works with every launcher."""
 
-import json
 import sys
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 
 from ganrepro.cells import Cell
 from ganrepro.plan import describe, duration
-from ganrepro.runs import FINISHED, RunFolder
+from ganrepro.runs import RunFolder, last_row
 
 TERMINAL_SECONDS, FILE_SECONDS = 1.0, 15.0
 
@@ -59,15 +57,15 @@ class Progress:
     def line(self) -> str:
         """The sweep in one line."""
         updates = self.updates()
-        done, wanted = sum(updates.values()), sum(len(runs) * wanted for _, runs, wanted in self.cells)
+        done, total = sum(updates.values()), sum(len(runs) * wanted for _, runs, wanted in self.cells)
         passed, fresh = time.monotonic() - self.begun, done - self.at_start
-        left = duration((wanted - done) * passed / fresh) if fresh > 0 else "unknown"
+        left = duration((total - done) * passed / fresh) if fresh > 0 else "unknown"
         speed = sum(
             row.get("images_per_second", 0) for run in updates if (row := last_row(run.timing)) and run.is_locked()
         )
-        ended = sum(run.record.get("status") in FINISHED for run in updates)
+        ended = sum(self.ended([run], wanted) for _, runs, wanted in self.cells for run in runs)
         return (
-            f"{done:,} of {wanted:,} updates, {ended} of {len(updates)} runs finished, "
+            f"{done:,} of {total:,} updates, {ended} of {len(updates)} runs finished, "
             f"{speed:,.0f} images/s, {left} left"
         )
 
@@ -92,17 +90,3 @@ class Progress:
                 count = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
                 self.console.print(f"{name}: {count} ({duration(seconds)})", highlight=False, soft_wrap=True)
                 sys.stdout.flush()
-
-
-def last_row(file: Path) -> dict[str, Any]:
-    """The last whole line of a jsonl file, or {}."""
-    try:
-        with file.open("rb") as stream:
-            stream.seek(max(0, stream.seek(0, 2) - 400))
-            lines = stream.read().decode(errors="replace").splitlines(keepends=True)
-        return next(
-            (json.loads(line) for line in reversed(lines) if line.startswith("{") and line.endswith("}\n")),
-            {},
-        )
-    except (OSError, ValueError):
-        return {}

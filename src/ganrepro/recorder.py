@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from ganrepro.adversarial import AdversarialModule
+from ganrepro.errors import UserError
 from ganrepro.evaluation import Evaluated
 from ganrepro.loggers import log_picture, log_row
 from ganrepro.pictures import save_png
@@ -86,12 +87,19 @@ class Recorder(L.Callback):
         return evaluated.metrics
 
     def rows_so_far(self) -> list[dict[str, Any]]:
-        """The rows up to the checkpoint, and the one behind best.pt: a last evaluation has none in metrics.jsonl."""
-        rows = self.folder.rows()
-        if self.state and self.folder.best.exists():
+        """The rows up to the checkpoint, and the one behind best.pt: a last evaluation has none in metrics.jsonl.
+
+        None of them count when best.pt cannot be read, so that `best` never is an update whose weights are lost.
+        """
+        try:
             best = read_checkpoint(self.folder.best)["metrics"]
-            rows += [best] * (best["generator_updates"] <= self.state["generator_updates"])
-        return rows
+        except UserError as error:
+            if self.folder.best.exists():
+                print(f"{error} The best update is looked for anew.", flush=True)
+                self.folder.best.replace(self.folder.best.with_suffix(".corrupt"))
+            return []
+        assert self.state is not None
+        return self.folder.rows() + [best] * (best["generator_updates"] <= self.state["generator_updates"])
 
     def keep_if_best(self, module: AdversarialModule, row: dict[str, Any]) -> None:
         """Writes best.pt if an evaluated row is the best so far."""
@@ -152,6 +160,7 @@ def checkpoint(module: AdversarialModule, metrics_bytes: int) -> dict[str, Any]:
     """All that training goes on from: networks, optimizers, clock, streams, and where metrics.jsonl stood."""
     return {
         **weights_of(module),
+        "losses": dict(module.losses),  # what a `choose` hook looks at first
         "optimizers": [optimizer.state_dict() for optimizer in module.raw_optimizers],
         "streams": {name: generator.get_state() for name, generator in module.streams.items()},
         "images_seen": module.images_seen,
@@ -163,6 +172,7 @@ def restore(module: AdversarialModule, state: dict[str, Any]) -> None:
     """The inverse of `checkpoint`."""
     for name, network in module.networks.items():
         network.load_state_dict(state["networks"][name])
+    module.losses = {name: loss.to(module.device) for name, loss in state.get("losses", {}).items()}
     for optimizer, saved in zip(module.raw_optimizers, state["optimizers"], strict=True):
         optimizer.load_state_dict(saved)
     for name, generator in module.streams.items():

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from ganrepro.errors import UserError
 
+PATIENCE = 0.5  # seconds
 FINISHED = ("done", "diverged")  # both are results; neither is tried again
 
 
@@ -66,6 +67,20 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0]}") from None
 
 
+def last_row(file: Path) -> dict[str, Any]:
+    """The last whole line of a jsonl file, or {}."""
+    try:
+        with file.open("rb") as stream:
+            stream.seek(max(0, stream.seek(0, 2) - 400))
+            lines = stream.read().decode(errors="replace").splitlines(keepends=True)
+        return next(
+            (json.loads(line) for line in reversed(lines) if line.startswith("{") and line.endswith("}\n")),
+            {},
+        )
+    except (OSError, ValueError):
+        return {}
+
+
 def updates_of(checkpoint: Path) -> int:
     """The generator updates that a checkpoint's name says."""
     return int(checkpoint.stem.partition("=")[2])
@@ -87,8 +102,8 @@ class RunFolder:
         """Holds the folder's lock; the kernel drops it when the process dies. Raises Busy, or UserError."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / ".lock", blocking=False)
-            lock.acquire()
+            lock = FileLock(self.path / ".lock", timeout=PATIENCE)  # is_locked holds it for an instant
+            lock.acquire(poll_interval=0.01)
         except Timeout:
             raise Busy(f"{self.path} is being trained by another process.") from None
         except OSError as error:
@@ -125,6 +140,11 @@ class RunFolder:
             return []
         text = self.metrics.read_text()
         return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+    def reached(self) -> int:
+        """Generator updates that its rows say, whether or not a record does."""
+        row = last_row(self.timing)
+        return row.get("generator_updates", self.record.get("generator_updates", 0))
 
     def append(self, file: Path, row: dict[str, Any]) -> None:
         with file.open("a") as stream:

@@ -37,7 +37,7 @@ class Key:
         if getattr(self.kind, "__origin__", None) is list:
             if self.count and isinstance(value, int) and not isinstance(value, bool) and value > 0:
                 return None
-            if not isinstance(value, list) or len(value) != (self.length or len(value)):
+            if not isinstance(value, list) or len(value) != (self.length or max(1, len(value))):
                 return f"needs {self.expected}"
             item = Key(self.kind.__args__[0], "", self.low, self.above, self.high)
             return next((problem for each in value if (problem := item.problem(each))), None)
@@ -151,7 +151,9 @@ OPTIONS: dict[str, Key] = {
         neutral="range",
     ),
     "data.folds": Key(int, "divisions of the held-out images into validation and test; 1: as it is", low=1, neutral=1),
-    "data.stand_in_for": Key(str, "the data set this one replaces, named wherever results are shown", optional=True),
+    "data.stand_in_for": Key(
+        str, "the data set this one replaces, named wherever results are shown", optional=True, neutral=None
+    ),
     "data.means": Key(list[list[float]], "centres of a mixture's Gaussians"),
     "data.stds": Key(list[float], "their standard deviations", above=0),
     "data.weights": Key(list[float], "their weights", above=0),
@@ -233,7 +235,8 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def nearest(name: str, names: Iterable[str]) -> str:
     """ " Did you mean ...?" with up to three names, or nothing."""
     names = list(names)
-    close = difflib.get_close_matches(name, names, 3, 0.5)
+    likeness = {other: difflib.SequenceMatcher(None, name, other).ratio() for other in names}
+    close = difflib.get_close_matches(name, names, 3, max(0.5, max(likeness.values(), default=0) - 0.15))
     last = name.rpartition(".")[2]
     close += [other for other in names if other.rpartition(".")[2] == last and other not in close]
     return f" Did you mean {', '.join(close[:3])}?" if close else ""

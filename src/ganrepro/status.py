@@ -19,7 +19,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m ganrepro.status", description=main.__doc__)
     parser.add_argument("--runs", default="runs", type=Path)
     root = parser.parse_args().runs
-    table = Table("study", "scale", "cell", *WORDS, "time left", box=None)
+    table = Table("study", "scale", box=None)
+    table.add_column("cell", overflow="fold")  # whole, so that the folder can be found
+    for word in (*WORDS, "time left"):
+        table.add_column(word)
     for cell in sorted({path.parent for name in ("seed=*", "wanted.json") for path in root.glob(f"*/*/*/{name}")}):
         table.add_row(*cell.relative_to(root).parts, *row(cell))
     if not table.rows:
@@ -32,18 +35,24 @@ def main() -> None:
 def row(cell: Path) -> list[str]:
     """How many seeds are in each state, and the time left to all that have not ended."""
     runs = [RunFolder(path) for path in sorted(cell.glob("seed=*"))]
-    states = [describe(run.record, run.is_locked()) for run in runs]
-    count = Counter(states)
     asked = wanted(cell)
-    count["not begun"] = sum(not (cell / f"seed={seed}").exists() for seed in asked["seeds"])
-    left = count["not begun"] * asked["updates"] + sum(
-        run.record.get("updates_wanted", 0) - run.record.get("generator_updates", 0)
-        for run, state in zip(runs, states, strict=True)
-        if state not in ("done", "diverged")
-    )
+    new = [seed for seed in asked["seeds"] if not (cell / f"seed={seed}").exists()]
+    states, left = ["not begun"] * len(new), len(new) * asked["updates"]
+    for run in runs:
+        updates = max(run.record.get("updates_wanted", 0), asked["updates"] if seed_of(run) in asked["seeds"] else 0)
+        state = describe(run.record, run.is_locked())
+        if state == "done" and run.record["generator_updates"] < updates:  # it is to be made longer
+            state = "cut off" if run.reached() > run.record["generator_updates"] else "not begun"
+        states.append(state)
+        left += max(0, updates - run.reached()) if state not in ("done", "diverged") else 0
+    count = Counter(states)
     speed = seconds_per_update(cell)
     time = "" if not left else "unknown" if speed is None else duration(left * speed)
     return [*(str(count[word] or "") for word in WORDS), time]
+
+
+def seed_of(run: RunFolder) -> int:
+    return int(run.path.name.partition("=")[2])
 
 
 if __name__ == "__main__":

@@ -65,9 +65,9 @@ def random_toy(symbols: int, atoms: int, generator: torch.Generator) -> Toy:
 class DiscreteToys:
     """Trains D on random toys, and on one with p = q, and measures how far it ends from the closed forms.
 
-    opt_d_error: max |D - p / (p + q)| over all symbols (Proposition 1). value_error: max |V - (-log 4 + 2 JSD)| over all
-    toys, the one with p = q included, where V should be -log 4 (Theorem 1). minimum_error and half_error: that toy's
-    |V + log 4| and max |D - 1/2|. V is minus D's loss.
+    opt_d_error: max |D - p / (p + q)| over all symbols (Proposition 1). value_error: max |V - (-log 4 + 2 JSD)| over
+    all toys, the one with p = q included, where V should be -log 4 (Theorem 1). minimum_error and half_error: that
+    toy's |V + log 4| and max |D - 1/2|. V is minus D's loss.
     """
 
     monitor = "value_error"

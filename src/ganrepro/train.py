@@ -52,11 +52,12 @@ def check_startable(run: RunFolder, cell: Cell, seed: int) -> None:
         return
     named, updates = named_checkpoint(cell.config), cell.config["updates"]
     checkpoints = [named] if named else run.all_checkpoints()
-    if not checkpoints and run.weights.exists():
+    if not checkpoints and run.done.exists() and run.weights.exists():
         raise UserError(f"{run.path}: only its weights were kept (keep=weights), so it cannot be made longer.")
     if not checkpoints and run.done.exists():
         raise UserError(f"{run.path}: it has no checkpoint that can be read, so it cannot be made longer.")
-    if checkpoints and (reached := updates_of(checkpoints[0])) > updates:
+    reached = updates_of(named) if named else run.reached()
+    if checkpoints and reached > updates:
         raise UserError(f"{run.path} has {reached:,} updates: type updates={reached} or more, or delete that folder.")
 
 
@@ -80,17 +81,14 @@ def train_cell(cell: Cell, folder: Path, claims: dict[str, str], say: Callable[[
 def train_or_record(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str]) -> None:
     """Trains one seed unless it is there. A failure is recorded and raised; a result that was there before stays."""
     state = state_of(run, cell)
-    finished = run.record if state == "resume" and run.done.exists() else None
+    longer = state == "resume" and run.done.exists()
     try:
         if state != "skip":
             (measure_seed if is_measurement(cell.config) else train_seed)(cell, run, seed, claims)
     except Exception as error:
         if not isinstance(error, UserError):
             (run.path / "error.txt").write_text(traceback.format_exc())
-        if finished:
-            run.write_record(finished)
-            run.done.touch()
-        else:
+        if not longer:
             reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
             run.write_record({**run.record, "status": "error", "reason": reason})
         raise
@@ -103,12 +101,12 @@ def train_seed(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str]) ->
     if state_of(run, cell) == "train" and run.record:
         put_aside(run)
     state = starting_point(run, config)
-    run.done.unlink(missing_ok=True)
     (run.path / "error.txt").unlink(missing_ok=True)
     OmegaConf.save(OmegaConf.create(config), run.path / "config.yaml")
     record = {**provenance(cell, data, identity_of(cell), seed, claims), "status": "running", "reason": None}
-    reached = (state or {}).get("generator_updates", 0)
-    run.write_record({**record, "generator_updates": reached, "images_seen": (state or {}).get("images_seen", 0)})
+    if not run.done.exists():  # else it is made longer, and its result stands until there is a new one
+        reached = {key: (state or {}).get(key, 0) for key in ("generator_updates", "images_seen")}
+        run.write_record({**record, **reached})
 
     module = module_of(config, data.shape, seed, data.pixel_mean())
     module.use_data(data)
@@ -135,10 +133,10 @@ def train_seed(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str]) ->
     finally:
         loggers.close([logger], failed)
     if config["keep"] == "weights":
-        keep_weights(run, module)
+        write_atomically(run.weights, lambda file: torch.save(weights_of(module), file))
     run.write_record(result)
-    run.done.touch()
-    for old in run.all_checkpoints()[1:]:
+    run.done.touch()  # before anything goes: a kill here leaves too much, never too little
+    for old in run.all_checkpoints()[int(config["keep"] == "full") :]:
         old.unlink()
 
 
@@ -253,14 +251,6 @@ def sampling_speed(module: AdversarialModule, n: int = 1000) -> float:
         module.sample(n)
         seconds = min(seconds, time.perf_counter() - begun)
     return n / seconds
-
-
-def keep_weights(run: RunFolder, module: AdversarialModule) -> None:
-    """keep=weights: the last networks instead of the checkpoints; the best ones stay where they are."""
-    weights = weights_of(module)
-    write_atomically(run.weights, lambda file: torch.save(weights, file))
-    for path in run.all_checkpoints():
-        path.unlink()
 
 
 def quiet_lightning() -> None:

@@ -33,7 +33,11 @@ def welcome(conf: Path) -> str:
 def help_text(conf: Path) -> str:
     """Every key with its type, range and meaning, and the options of every group."""
     groups = [
-        f"  {group.name + '=':<14}{', '.join(sorted(path.stem for path in group.glob('*.yaml')))}"
+        textwrap.fill(
+            f"  {group.name + '=':<14}{', '.join(sorted(path.stem for path in group.glob('*.yaml')))}",
+            110,
+            subsequent_indent=" " * 16,
+        )
         for group in sorted(conf.iterdir())
         if group.is_dir() and group.name not in ("claims", "hydra", "scale_of", "variant_of")
     ]

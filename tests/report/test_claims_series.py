@@ -6,7 +6,7 @@ import pytest
 from planted_claims import CLAIMS, HOLDS
 
 from ganrepro.report.claims import judge, judged, slope
-from ganrepro.report.records import Run, by_dose, read_runs, scales_of
+from ganrepro.report.records import Run, by_dose, read_runs, scales_of, shown_cell
 
 FACES = {"name": "yaleB48", "stand_in_for": "TFD"}
 
@@ -138,3 +138,32 @@ def test_other_data_that_claim_nothing_cannot_either(plant, root):
 
 def test_a_wide_interval_around_tfds_figure_settles_nothing(verdict):
     assert verdict("gan.tfd_ll", [{"parzen/test": v} for v in (2000.0, 2057.0, 2110.0)]).word == "inconclusive"
+
+
+TYPED = {"data": "image_folder", "data.folder": "yaleB48", "data.stand_in_for": "TFD"}
+
+
+def test_a_stand_in_that_was_typed_is_named_and_never_judged(plant, root):
+    given = {"study": "gan_tfd", "scale": "workstation", "final": {"parzen/test": 2057.0}, "data": FACES}
+    for seed in range(3):
+        plant(seed=seed, cell="data=image_folder-1", departures=TYPED, **given)
+        plant(seed=seed, cell="smaller-2", departures=TYPED | {"updates": 9}, **given)
+    found = judge(CLAIMS["gan.tfd_ll"], read_runs(root), "workstation")
+    assert found.reason == "needs TFD; these runs are on yaleB48, standing in for TFD"
+    assert {run.cell for run in found.runs} == {"data=image_folder-1"}
+    on_mnist = CLAIMS["gan.not_copies"] | {"study": "gan_tfd"}
+    assert judge(on_mnist, read_runs(root), "workstation").reason.startswith("no finished run yet")
+
+
+def test_a_stand_in_is_shown_only_while_the_studys_own_data_have_no_finished_run(plant, root):
+    plant(seed=0, status="error")
+    plant(cell="data=faces-1", departures=TYPED, data=FACES)
+    plant(cell="data=faces-1", departures=TYPED, data=FACES, seed=1, status="running")
+    plant(cell="data=fashion_mnist-2", departures={"data": "fashion_mnist"}, data={"name": "fashion_mnist"})
+    plant(cell="as_printed-3", departures=TYPED, data=FACES, variant="as_printed")
+    runs, notes = shown_cell(read_runs(root))
+    assert [run.folder.parts[-2:] for run in runs] == [("data=faces-1", "seed=0"), ("data=faces-1", "seed=1")]
+    assert notes[0] == "data=faces-1 is shown: there is no finished run on the study's own data."
+    plant(seed=1)
+    assert {run.cell for run in shown_cell(read_runs(root))[0]} == {"default-1a2b3c4d"}
+    assert shown_cell([]) == ([], [])

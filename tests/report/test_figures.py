@@ -97,3 +97,29 @@ def test_colour_images_keep_their_channels(tmp_path):
     images = np.zeros((1, 1, 3, 4, 4), np.uint8)
     images[0, 0, 1] = 200
     assert (np.asarray(figures.tiles(images, gap=0)) == (0, 200, 0)).all()
+
+
+def test_points_are_shown_as_they_were_drawn(plant, root, tmp_path):
+    folder = plant(data={"name": "mixture", "shape": [1]})
+    image = Image.new("RGB", (300, 200), (0, 200, 0))
+    image.save(next((folder / "samples").glob("*.png")))
+    runs = read_runs(root)
+    picture = pixels(figures.every_seed(runs, labels(runs), tmp_path / "e.png"))
+    assert (picture == (0, 200, 0)).all(axis=2).sum() == 300 * 200
+
+
+def test_without_any_samples_there_is_no_picture_of_them(plant, root, tmp_path):
+    plant(samples=False)
+    runs = read_runs(root)
+    assert figures.every_seed(runs, labels(runs), tmp_path / "e.png") is None
+    plant(seed=1)
+    assert figures.every_seed(read_runs(root), labels(runs), tmp_path / "e.png")
+
+
+def test_a_large_picture_keeps_its_size_in_fewer_colours(tmp_path):
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 255, (280, 280, 3), dtype=np.uint8)
+    path = figures.save(Image.fromarray(noise), tmp_path / "noise.png")
+    assert path.stat().st_size <= figures.LARGEST
+    assert pixels(path).shape == noise.shape
+    assert len(np.unique(pixels(path).reshape(-1, 3), axis=0)) <= 256

@@ -115,3 +115,13 @@ def test_theory_table_has_the_worst_seed(plant, root):
     table = theory_table(read_runs(root))
     assert [row[2:] for row in table.rows] == [["0.0003", "3"], ["1e-07", "3"]]
     assert theory_table([]).rows == []
+
+
+def test_a_typed_stand_in_has_a_row_of_its_own_kind(plant, root):
+    typed = {"data": "image_folder", "data.folder": "yaleB48"}
+    plant(study="gan_tfd", scale="workstation", final=folds(900), departures=typed, data=FACES)
+    plant(study="gan_tfd", scale="paper", final=folds(900), departures={"loss": "x"}, data=TFD)
+    rows = [row for row in table1_complete(read_runs(root)).rows if row[0].startswith("ours")]
+    assert rows[0][0] == "ours, workstation, best (TFD on yaleB48: a stand-in, not comparable)"
+    assert rows[0][4] == "900"
+    assert rows[2] == ["ours, paper, best", "not run", "", "", "not run", "", ""]

@@ -40,7 +40,7 @@ import yaml
 
 from ganrepro.errors import UserError
 from ganrepro.report.criteria import TESTS, Finding, report_only
-from ganrepro.report.records import Run, by_dose, scales_of, select
+from ganrepro.report.records import Run, by_dose, scales_of, select, shown_cell
 from ganrepro.report.statistics import Interval, mean_interval
 
 Claim = Mapping[str, Any]
@@ -125,8 +125,9 @@ def judge(claim: Claim, runs: Sequence[Run], scale: str) -> Verdict:
     """The verdict from the runs of the claim's study at this scale."""
     chosen, notes = _chosen(claim, runs)
     finished = [run for run in chosen if run.finished]
-    if reason := _other_data(claim, finished):
-        return Verdict(claim, scale, "not run", reason, runs=tuple(finished), notes=tuple(notes))
+    instead = finished or [run for run in shown_cell(runs)[0] if run.finished and "data" in claim]
+    if reason := _other_data(claim, instead):
+        return Verdict(claim, scale, "not run", reason, runs=tuple(instead), notes=tuple(notes))
     if scale not in claim["scales"]:
         return Verdict(claim, scale, "not run", f"needs {claim['needs']}")
     if not finished:

@@ -120,7 +120,10 @@ def every_seed(runs: Sequence[Run], labels: Mapping[Path, str], path: Path) -> P
 
 
 def _strip(run: Run) -> Image.Image:
-    """Two rows of eight samples: the final ones, else the top quarter of the newest 8 x 8 grid, else a blank."""
+    """Two rows of eight samples: the final ones, else the top quarter of the newest 8 x 8 grid, else a blank.
+
+    Points that are no images: the newest picture of them.
+    """
     arrays = run.arrays("samples")
     if arrays is not None and len(arrays.get("samples", ())) >= 16:
         first = arrays["samples"][:16]
@@ -130,6 +133,8 @@ def _strip(run: Run) -> Image.Image:
             image = Image.open(grid).convert("RGB")
         except (OSError, UnidentifiedImageError):
             continue
+        if len((run.record.get("data") or {}).get("shape") or ()) == 1:  # points: one picture of them all
+            return image
         zoom = max(1, round(8 * SIDE / image.width))
         top = image.crop((0, 0, image.width, image.height // 4))
         return top.resize((top.width * zoom, top.height * zoom), Image.Resampling.NEAREST)
@@ -158,7 +163,8 @@ def curves(
         axes = figure.add_subplot((len(panels) + 1) // 2, 2, place + 1)
         _panel(axes, runs, solid, dashed, colours, (bands or {}).get(solid))
     keys = [Line2D([], [], color=colours[cell], label=labels[cell]) for cell in cells]
-    figure.legend(handles=keys, loc="outside lower center", ncols=min(3, len(keys)), fontsize=9)
+    longest = max(len(label) for label in labels.values())  # about 150 letters fit
+    figure.legend(handles=keys, loc="outside lower center", ncols=max(1, min(3, 150 // (longest + 8))), fontsize=9)
     return render(figure, path)
 
 

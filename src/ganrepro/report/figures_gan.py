@@ -145,9 +145,9 @@ def theory(runs: Sequence[Run], path: Path) -> Path | None:
     )
     figure = Figure(figsize=(9, 4.2), dpi=100, layout="constrained")
     left, right = figure.subplots(1, 2)
-    _against(left, formula, d, (0.0, 1.0), "p / (p + q)", "D, learned")
+    _against(left, formula, d, "p / (p + q)", "D, learned")
     closed = -math.log(4) + 2 * jsd
-    _against(right, closed, value, (-math.log(4), 0.0), "−log 4 + 2 JSD(p, q)", "value at the learned D")
+    _against(right, closed, value, "−log 4 + 2 JSD(p, q)", "value at the learned D")
     right.plot(
         [-math.log(4)], [-math.log(4)], "s", color="k", fillstyle="none", markersize=10, label="−log 4, at p = q"
     )
@@ -155,7 +155,8 @@ def theory(runs: Sequence[Run], path: Path) -> Path | None:
     return figures.render(figure, path)
 
 
-def _against(axes: Axes, x: np.ndarray, y: np.ndarray, ends: tuple[float, float], across: str, up: str) -> None:
+def _against(axes: Axes, x: np.ndarray, y: np.ndarray, across: str, up: str) -> None:
+    ends = [float(min(x.min(), y.min())), float(max(x.max(), y.max()))]
     axes.plot(ends, ends, color=GREY, linewidth=0.8)
     axes.plot(x, y, ".", color=BLUE, markersize=5, alpha=0.6)
     axes.set_title(f"largest difference {np.abs(y - x).max():.1g}", fontsize=10)
@@ -167,14 +168,17 @@ def _against(axes: Axes, x: np.ndarray, y: np.ndarray, ends: tuple[float, float]
 
 def saturation(runs: Sequence[Run], path: Path) -> Path | None:
     """The norms of G's two gradients at the same networks against updates, a line a seed. None without rows."""
-    kinds = {"gradient/non_saturating": (BLUE, "−log D(G(z))"), "gradient/saturating": ("#d55e00", "log(1 − D(G(z)))")}
+    kinds = {  # the first is wider, to be seen where D is 1/2 and both are the same
+        "gradient/non_saturating": (BLUE, 2.2, "−log D(G(z))"),
+        "gradient/saturating": ("#d55e00", 0.9, "log(1 − D(G(z)))"),
+    }
     figure = Figure(figsize=(7.5, 4), dpi=100, layout="constrained")
     axes = figure.add_subplot()
     for run in runs:
-        for key, (colour, _) in kinds.items():
+        for key, (colour, width, _) in kinds.items():
             points = [(row["generator_updates"], row[key]) for row in run.rows if _positive(row.get(key))]
             if points:
-                axes.plot(*zip(*points, strict=True), color=colour, linewidth=0.9, alpha=0.8)
+                axes.plot(*zip(*points, strict=True), color=colour, linewidth=width, alpha=0.8)
     if not axes.lines:
         return None
     axes.set_yscale("log")
@@ -182,9 +186,8 @@ def saturation(runs: Sequence[Run], path: Path) -> Path | None:
     axes.set_ylabel("norm of G's gradient", fontsize=9)
     axes.tick_params(labelsize=8)
     axes.grid(alpha=0.25)
-    axes.legend(
-        handles=[Line2D([], [], color=c, label=f"G minimises {name}") for c, name in kinds.values()], fontsize=9
-    )
+    keys = [Line2D([], [], color=c, lw=width, label=f"G minimises {name}") for c, width, name in kinds.values()]
+    axes.legend(handles=keys, fontsize=9)
     return figures.render(figure, path)
 
 

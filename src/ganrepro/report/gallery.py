@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ganrepro.report import figures, figures_gan
 from ganrepro.report.page import Picture
-from ganrepro.report.records import Run, by_dose, select
+from ganrepro.report.records import Run, by_dose, shown_cell
 
 Maker = Callable[[Sequence[Run], Path], Picture | None]  # from the runs of one study at one scale
 BANDS = {  # section 5, Table 1: data and figures; drawn beside curves on this data only
@@ -38,14 +38,14 @@ def densities(runs: Sequence[Run], path: Path) -> Picture | None:
 def theory(runs: Sequence[Run], path: Path) -> Picture | None:
     title = "What is learned against the closed forms"
     caption = "All toys of all seeds; the line is equality. Left: D symbol by symbol. Right: the value, a point a toy."
-    drawn = figures_gan.theory([run for run in select(runs, {})[0] if run.finished], path)
+    drawn = figures_gan.theory([run for run in shown_cell(runs)[0] if run.finished], path)
     return Picture(drawn, title, caption) if drawn else None
 
 
 def gradients(runs: Sequence[Run], path: Path) -> Picture | None:
     title = "Gradients of the generator's two losses"
     caption = "Norms at the same networks, so paired at every update; a line a seed."
-    drawn = figures_gan.saturation(select(runs, {})[0], path)
+    drawn = figures_gan.saturation(shown_cell(runs)[0], path)
     return Picture(drawn, title, caption) if drawn else None
 
 
@@ -59,8 +59,8 @@ def doses(runs: Sequence[Run], path: Path) -> Picture | None:
 def _of_one(
     runs: Sequence[Run], path: Path, make: Callable[[Run, Path], Path | None], title: str, caption: str
 ) -> Picture | None:
-    """The picture of the first seed of the plain cell that has what it takes."""
-    for run in select(runs, {})[0]:
+    """The picture of the first seed of the study's cell that has what it takes."""
+    for run in shown_cell(runs)[0]:
         if drawn := make(run, path):
             return Picture(drawn, title, caption.format(run.seed))
     return None
@@ -79,7 +79,7 @@ OWN: dict[str, dict[str, Maker]] = {
 def of_study(study: str, runs: Sequence[Run], labels: Mapping[Path, str], out: Path) -> list[Picture]:
     """The pictures for which the runs hold what is needed; one that can no longer be drawn is removed."""
     data, band = BANDS.get(study, ("", {}))
-    on_data = any((run.record.get("data") or {}).get("name") == data for run in select(runs, {})[0])
+    on_data = any((run.record.get("data") or {}).get("name") == data for run in shown_cell(runs)[0])
 
     def curves(runs: Sequence[Run], path: Path) -> Picture | None:
         caption = (
@@ -91,7 +91,7 @@ def of_study(study: str, runs: Sequence[Run], labels: Mapping[Path, str], out: P
     def every_seed(runs: Sequence[Run], path: Path) -> Picture | None:
         drawn = figures.every_seed(runs, labels, path)
         return (
-            Picture(drawn, "Every seed", "Sixteen samples of every seed, none chosen; red: not done.")
+            Picture(drawn, "Every seed", "Samples of every seed, of images the first sixteen; red: not done.")
             if drawn
             else None
         )

@@ -8,7 +8,7 @@ from ganrepro.report import figures, figures_gan, gallery
 from ganrepro.report.claims import Verdict, load_claims, paper_board, stand_in_of
 from ganrepro.report.page import Page, Picture, Section
 from ganrepro.report.papers import table1_complete, theory_table
-from ganrepro.report.records import Run, counted, read_runs, scales_of, select
+from ganrepro.report.records import Run, counted, read_runs, scales_of, shown_cell
 from ganrepro.report.rendering import Table, to_latex
 from ganrepro.report.study import verdict_table
 
@@ -74,15 +74,21 @@ def studies_table(runs: Sequence[Run]) -> Table:
     for study in sorted({run.study for run in runs}):
         for scale in scales_of(run for run in runs if run.study == study):
             members = [run for run in runs if (run.study, run.scale) == (study, scale)]
-            table.rows.append([study, scale, data_of(members), counted(members)])
+            table.rows.append([study, scale, data_of(own_runs(members)), counted(members)])
             table.folders.append(members[0].folder.parents[1])
     return table
 
 
 def data_of(runs: Sequence[Run]) -> str:
-    """ "digits, standing in for MNIST", or the data's own name; of the study's own cells."""
-    plain = [run for run in runs if run.record.get("data") and not run.departures]
-    return stand_in_of(plain) or " and ".join(sorted({str(run.record["data"].get("name")) for run in plain}))
+    """ "digits, standing in for MNIST", or the data's own name; "" without data."""
+    known = [run for run in runs if run.record.get("data")]
+    return stand_in_of(known) or " and ".join(sorted({str(run.record["data"].get("name")) for run in known}))
+
+
+def own_runs(runs: Sequence[Run]) -> list[Run]:
+    """Of one study at one scale: its cell; the cells of one that is a grid."""
+    grid = [run for run in runs if not run.departures and "variant" not in run.choices]
+    return shown_cell(runs)[0] or grid
 
 
 # The 2014 paper ------------------------------------------------------------------------------------------------
@@ -105,10 +111,10 @@ def gan_sections(runs: Sequence[Run], out: Path) -> list[Section]:
 
 
 def largest(runs: Sequence[Run], study: str) -> list[list[Run]]:
-    """The plain cell of a study, or all of one that is a grid, at each scale there is; the paper's scale first."""
+    """The study's own runs at each scale that has some, the largest first."""
     mine = [run for run in runs if run.study == study]
-    by_scale = [[run for run in mine if run.scale == scale] for scale in reversed(scales_of(mine))]
-    return [select(members, {})[0] or members for members in by_scale]
+    by_scale = [own_runs([run for run in mine if run.scale == scale]) for scale in reversed(scales_of(mine))]
+    return [members for members in by_scale if members]
 
 
 def _section(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ganrepro.report.records import Run, scales_of, select
+from ganrepro.report.records import Run, scales_of, shown_cell
 from ganrepro.report.rendering import Source, Table
 from ganrepro.report.statistics import mean_interval
 from ganrepro.report.tables import AT, NAMES
@@ -98,7 +98,7 @@ def table1_complete(runs: Sequence[Run]) -> Table:
     table.notes.extend([QUOTED.format("test images for MNIST, over folds for TFD"), CAE, OURS])
     of_column = [run for run in runs if run.study in {column.study for column in COLUMNS}]
     for scale in scales_of(of_column):
-        ours = [select([r for r in of_column if (r.study, r.scale) == (c.study, scale)], {})[0] for c in COLUMNS]
+        ours = [shown_cell(r for r in of_column if (r.study, r.scale) == (c.study, scale))[0] for c in COLUMNS]
         for at in reversed(AT):
             row, folder, others = _row(ours, at)
             what = "stand-ins" if len(others) > 1 else "a stand-in"

@@ -174,12 +174,35 @@ def select(runs: Iterable[Run], choices: Mapping[str, Any]) -> tuple[list[Run], 
     cells = by_cell(run for run in runs if run.record and run.choices == wanted)
     if not cells:
         return [], []
+    return _fullest(cells)
+
+
+def _fullest(cells: Mapping[Path, list[Run]]) -> tuple[list[Run], list[str]]:
     chosen = min(cells, key=lambda cell: (-sum(run.finished for run in cells[cell]), cell.name))
     notes = []
     if len(cells) > 1:
         others = ", ".join(sorted(cell.name for cell in cells if cell != chosen))
         notes.append(f"{chosen.name} was taken: it has the most finished seeds. Not used: {others}.")
     return cells[chosen], notes + remarks(cells[chosen])
+
+
+def shown_cell(runs: Iterable[Run]) -> tuple[list[Run], list[str]]:
+    """The study's plain cell; while that has no finished run, a cell that differs only in declared stand-in data.
+
+    For what is shown with the data's name beside it: tables and pictures. No claim is judged from a departure.
+    """
+    runs = list(runs)
+    plain, notes = select(runs, {})
+    stand_ins = by_cell(run for run in runs if run.finished and _is_stand_in(run))
+    if any(run.finished for run in plain) or not stand_ins:
+        return plain, notes
+    chosen, notes = _fullest(by_cell(run for run in runs if run.folder.parent in stand_ins))
+    return chosen, [f"{chosen[0].cell} is shown: there is no finished run on the study's own data.", *notes]
+
+
+def _is_stand_in(run: Run) -> bool:
+    only_data = all(key == "data" or key.startswith("data.") for key in run.departures)
+    return bool(only_data and run.departures == run.choices and (run.record.get("data") or {}).get("stand_in_for"))
 
 
 def by_dose(runs: Iterable[Run], axis: str, choices: Mapping[str, Any]) -> tuple[dict[float, list[Run]], list[str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from ganrepro.report import gallery, papers, tables
 from ganrepro.report.claims import Verdict, board, judged, load_claims, stand_in_of
 from ganrepro.report.page import Page, Section
-from ganrepro.report.records import Run, by_cell, counted, read_runs, select
+from ganrepro.report.records import Run, by_cell, counted, read_runs, shown_cell
 from ganrepro.report.rendering import Table, to_latex, to_text
 
 # A paper's own table, for the studies that have one: title, file, and what makes it from the study's plain cell.
@@ -25,7 +25,7 @@ def write_study(runs_root: Path, study: str, scale: str, out: Path, claims_dir: 
     """
     out.mkdir(parents=True, exist_ok=True)
     runs = read_runs(runs_root, study, scale)
-    own, notes = select(runs, {})
+    own, notes = shown_cell(runs)
     verdicts = board(load_claims(claims_dir), runs, study, scale)
     sections = [Section("Verdicts", [verdict_table(verdicts)])]
     if study in PAPER_TABLES:
