@@ -24,8 +24,9 @@ from ganrepro.train import quiet_lightning
 CONF = Path(__file__).parents[1] / "conf"
 NEVER = 10**9
 
-FULL = ["network=gan2014/paper"]
+FULL = ["experiment=gan_mnist", "network=gan2014/paper"]
 RING = [  # the size of the LSGAN authors' 8 Gaussians: z 256, 128-128, batch 512, Adam
+    "experiment=gan_mnist",
     "latent.z.dim=256",
     "network.generator.hidden=[128,128]",
     "network.generator.output_bias=zero",
@@ -38,15 +39,25 @@ RING = [  # the size of the LSGAN authors' 8 Gaussians: z 256, 128-128, batch 51
 ]
 
 
-def random_data(shape: tuple[int, int, int], n: int = 5000) -> ImageData:
+def random_data(shape: tuple[int, ...], n: int = 5000, scaling: str = "range") -> ImageData:
     pixels = torch.randint(0, 256, (n, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     split = Images(pixels, torch.zeros(n, dtype=torch.int64))
-    return ImageData("random", split, split[:10], split[:10])
+    value_range = None if scaling == "gcn" else (0.0, 1.0)
+    return ImageData("random", split, split[:10], split[:10], value_range=value_range, scaling=scaling)
+
+
+def global_contrast(pixels: torch.Tensor) -> torch.Tensor:
+    """What one would write by hand: mean 0 and norm 55 for each image."""
+    images = pixels.float()
+    images = images - images.mean((1, 2, 3), keepdim=True)
+    return images * (55 / torch.linalg.vector_norm(images, dim=(1, 2, 3), keepdim=True))
 
 
 def plain_loop(module: AdversarialModule, data: ImageData, device: torch.device) -> Callable[[], None]:
     """One update as one would write it by hand: same networks, data on the device, fused optimizers, no Lightning."""
     generator, discriminator = module.players["generator"].to(device), module.critics["discriminator"].to(device)
+    constraints = [network.constrain for network in (generator, discriminator) if hasattr(network, "constrain")]
+    gcn = data.value_range is None
     module.use_streams(device)
     optimizers = [module.make_optimizer(network.parameters()) for network in (generator, discriminator)]
     g_parameters, d_parameters = list(generator.parameters()), list(discriminator.parameters())
@@ -57,7 +68,8 @@ def plain_loop(module: AdversarialModule, data: ImageData, device: torch.device)
         nonlocal order, seen
         if seen + batch > len(order):
             order, seen = torch.randperm(len(pixels), generator=draws, device=device), 0
-        real = pixels[order[seen : seen + batch]].float() / 255
+        taken = pixels[order[seen : seen + batch]]
+        real = global_contrast(taken) if gcn else taken.float() / 255
         seen += batch
         fake = generator(module.latent.sample(batch, module.streams["latent"]))
         real_logits, fake_logits = discriminator(real), discriminator(fake)
@@ -69,6 +81,8 @@ def plain_loop(module: AdversarialModule, data: ImageData, device: torch.device)
         g_loss.backward(inputs=g_parameters)
         for optimizer in optimizers:
             optimizer.step()
+        for constrain in constraints:
+            constrain()
 
     return step
 
@@ -99,15 +113,15 @@ class InTurn(L.Callback):
         self.begun = self.now()
 
 
-def step_ratio(overrides: list[str], shape: tuple[int, int, int], tick: int, ticks: int) -> Ratio:
+def step_ratio(overrides: list[str], shape: tuple[int, ...], tick: int, ticks: int) -> Ratio:
     """The paired ratio over ticks of `tick` updates each, everything our loop does included."""
     quiet_lightning()
     never = NEVER // tick * tick
     clock = [f"tick={tick}", f"updates={never}", f"evaluate_every={never}", f"checkpoint_every={never}"]
     with hydra_at(CONF):
-        cell = cell_of(["experiment=gan_mnist", *clock, *overrides], {})
+        cell = cell_of([*clock, *overrides], {})
     torch.set_num_threads(cell.config["threads"])
-    data = random_data(shape)
+    data = random_data(shape, scaling=cell.config["data"].get("scaling", "range"))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     module, twin = (module_of(cell.config, shape, seed, data.pixel_mean()) for seed in (0, 1))
     module.use_data(data)

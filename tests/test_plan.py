@@ -93,7 +93,7 @@ def test_status_lists_every_state(
     assert status.row(cell) == ["2", "1", "", "1", "1", "2", "64 s"]
     write_wanted(cell, [0], updates=90)  # a finished seed that is to be made longer, and one that was on its way
     assert status.row(cell) == ["1", "1", "", "1", "1", "1", "46 s"]
-    RunFolder(cell / "seed=0").append(RunFolder(cell / "seed=0").timing, {"generator_updates": 80})
+    RunFolder(cell / "seed=0").append(RunFolder(cell / "seed=0").timing, {"generator_updates": 80, "seconds": 4.0})
     assert status.row(cell)[3] == "2"
     write_wanted(cell, [0, 1, 7, 8], updates=60)
     write_wanted(tmp_path / "study" / "laptop" / "cell-untouched", [0], updates=100)

@@ -65,6 +65,6 @@ def test_a_collapsed_generator_has_a_density_too() -> None:
 def test_refusals() -> None:
     with pytest.raises(UserError, match="low must lie below high"):
         DensityEvaluation(low=1, high=0)
+    plane = GaussianMixture([[0.0, 0.0]], [1.0], [1.0])
     with pytest.raises(UserError, match="on a line"):
-        plane = GaussianMixture([[0.0, 0.0]], [1.0], [1.0])
         DensityEvaluation()(gan(0.0, torch.zeros_like), plane, streams, True)

@@ -104,3 +104,11 @@ def test_rendering_escapes(tmp_path):
     assert r"a\|b" in to_markdown(table, tmp_path)
     assert r"50 \% of x\_1 \& $<$y$>$ \\" in to_latex(table)
     assert "50 % of x_1 & <y>" in to_text(table)
+
+
+def test_cells_trained_unequally_long_are_said_not_to_compare(plant, tmp_path):
+    first = plant(cell="a-11111111", final={"parzen/validation": 1.0}, updates_wanted=400).parent
+    other = plant(cell="b-22222222", final={"parzen/validation": 2.0}).parent
+    text = sweep_table([({"loss": "a"}, first), ({"loss": "b"}, other)], tmp_path / "out")
+    assert "not all trained equally long, so they do not compare: 400, 2,000 updates" in " ".join(text.split())
+    assert "equally long" not in sweep_table([({"loss": "b"}, other)], tmp_path / "out")

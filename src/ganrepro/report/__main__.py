@@ -46,6 +46,8 @@ def redraw(root: Path, out: Path, claims_dir: Path) -> None:
         print(write_paper(root, paper, out / paper, claims_dir))
         for verdict in paper_board(load_claims(claims_dir, paper), runs_of(root, paper, claims_dir)):
             table.add_row(verdict.claim["id"], verdict.scale, verdict.word, verdict.ours, verdict.reason)
+    for column in table.columns:
+        column.overflow = "fold"  # a command is of no use when its end is cut off
     Console(markup=False, highlight=False).print(table)
 
 
