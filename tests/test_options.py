@@ -200,7 +200,7 @@ def result(cell: Cell) -> Any:
     networks = {} if is_measurement(cell.config) else read_checkpoint(run.all_checkpoints()[0])["networks"]
     weights = {f"{name}.{key}": value for name, state in networks.items() for key, value in state.items()}
     record = {key: run.record.get(key) for key in ("study", "paper", "data", "metrics", "status")}
-    arrays = {path.name: path.read_bytes() for path in run.artifacts.iterdir()}
+    arrays = {path.name: path.read_bytes() for path in run.artifacts.glob("*")}
     return weights, run.rows(), json.dumps(record), arrays
 
 
