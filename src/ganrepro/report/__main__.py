@@ -14,6 +14,9 @@ from ganrepro.report.records import read_runs
 from ganrepro.report.study import write_study
 
 
+WIDTH = 160  # columns, where no terminal says how many there are
+
+
 def main(argv: list[str] | None = None) -> int:
     """Writes out/<study>/<scale>/ and out/<paper>/, then prints the pages and the claims board. 1 on a user's error."""
     parser = argparse.ArgumentParser(prog="python -m ganrepro.report", description=__doc__)
@@ -48,7 +51,8 @@ def redraw(root: Path, out: Path, claims_dir: Path) -> None:
             table.add_row(verdict.claim["id"], verdict.scale, verdict.word, verdict.ours, verdict.reason)
     for column in table.columns:
         column.overflow = "fold"  # a command is of no use when its end is cut off
-    Console(markup=False, highlight=False).print(table)
+    width = None if Console().is_terminal else WIDTH
+    Console(markup=False, highlight=False, width=width).print(table)
 
 
 if __name__ == "__main__":

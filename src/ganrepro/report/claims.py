@@ -261,7 +261,8 @@ def stand_in_of(runs: Sequence[Run]) -> str:
 def command(claim: Claim, scale: str) -> str:
     """What to type for the runs a claim needs."""
     choices = "".join(f" {key}={value}" for key, value in claim["cells"].items())
-    return f"python run.py experiment={claim['study']} scale={scale}{choices}"
+    sweep = "-m " if "dose" in claim else ""  # a dose response needs the study's whole grid
+    return f"python run.py {sweep}experiment={claim['study']} scale={scale}{choices}"
 
 
 def board(claims: Sequence[Claim], runs: Sequence[Run], study: str, scale: str) -> list[Verdict]:
