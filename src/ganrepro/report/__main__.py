@@ -13,7 +13,6 @@ from ganrepro.report.paper_page import papers_of, runs_of, write_paper
 from ganrepro.report.records import read_runs
 from ganrepro.report.study import write_study
 
-
 WIDTH = 160  # columns, where no terminal says how many there are
 
 
