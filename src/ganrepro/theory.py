@@ -102,5 +102,6 @@ class DiscreteToys:
             "minimum_error": abs(values[-1] + math.log(4)),
             "half_error": (learned[-1] - 0.5).abs().max().item(),
         }
-        arrays = {"d": d, "d_formula": d_formula, "value": torch.tensor(values), "jsd": torch.tensor(divergences)}
+        arrays = {"d": d, "d_formula": d_formula, "value": torch.tensor(values, dtype=torch.float64)}
+        arrays["jsd"] = torch.tensor(divergences, dtype=torch.float64)
         return Evaluated(metrics, {"theory": {name: array.double().numpy() for name, array in arrays.items()}})

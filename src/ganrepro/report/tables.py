@@ -113,7 +113,7 @@ def _notes(cells: Sequence[Cell]) -> list[str]:
     digests = {str(run.record.get("source_digest")) for cell in cells for run in cell.finished}
     if len(digests) > 1:
         notes.append(f"The cells were not all trained by the same sources: {', '.join(sorted(digests))}.")
-    updates = {run.record.get("updates_wanted") for cell in cells for run in cell.finished} - {None}
+    updates = {int(run.record["updates_wanted"]) for cell in cells for run in cell.finished if run.record}
     if len(updates) > 1:
         counts = ", ".join(f"{count:,}" for count in sorted(updates))
         notes.append(f"The cells were not all trained equally long, so they do not compare: {counts} updates.")
