@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 from ganrepro.report.records import Run
 
 LARGEST = 200_000  # bytes of a picture
+LETTERS = 70  # in a line of a label
 SIDE = 56  # pixels an image is enlarged to, about
 YELLOW, RED, INK, WHITE = (255, 205, 0), (190, 20, 20), (20, 20, 20), (255, 255, 255)
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
@@ -106,16 +108,20 @@ def every_seed(runs: Sequence[Run], labels: Mapping[Path, str], path: Path) -> P
         return None
     strips = [_strip(run) for run in runs]
     font = ImageFont.load_default(size=15)
-    texts = [f"{labels[run.folder.parent]}, seed {run.seed}: {run.status}" for run in runs]
-    width = max([strip.width for strip in strips] + [int(font.getlength(text)) for text in texts]) + 24
-    height = max(strip.height for strip in strips) + 34
+    texts = [
+        "\n".join(textwrap.wrap(f"{labels[run.folder.parent]}, seed {run.seed}: {run.status}", LETTERS)) for run in runs
+    ]
+    lengths = [int(font.getlength(line)) for text in texts for line in text.splitlines()]
+    width = max([strip.width for strip in strips] + lengths) + 24
+    top = 20 * max(text.count("\n") + 1 for text in texts) + 2
+    height = max(strip.height for strip in strips) + top + 12
     columns = 1 if len(runs) == 1 else 2
     sheet = Image.new("RGB", (columns * width, -(-len(runs) // columns) * height), WHITE)
     draw = ImageDraw.Draw(sheet)
     for place, (run, strip, text) in enumerate(zip(runs, strips, texts, strict=True)):
         x, y = place % columns * width + 8, place // columns * height + 6
         draw.text((x, y), text, INK if run.status == "done" else RED, font)
-        sheet.paste(strip, (x, y + 22))
+        sheet.paste(strip, (x, y + top))
     return save(sheet, path)
 
 
