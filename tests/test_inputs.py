@@ -104,6 +104,12 @@ def test_a_study_without_networks_measures_and_refuses_what_does_nothing(tmp_pat
     trained(theory())
     assert (run.path / "result.json").stat().st_mtime_ns == times
     assert trained(theory("updates=200")).record["generator_updates"] == 200
+    before = run.record
+    train_cell(theory("rerun=stale"), run.path.parent, {})
+    assert run.record == before, "the sources are the same"
+    run.write_record({**before, "source_digest": "feedbeef"})
+    trained(theory("rerun=stale", "updates=200"))
+    assert (run.path.parent / ".stale" / "seed=0-feedbeef" / "DONE").exists()
     with pytest.raises(UserError, match="batch_size does nothing there"):
         check_measurement(theory("batch_size=7"))
     with pytest.raises(UserError, match="without networks"):

@@ -14,11 +14,11 @@ from ganrepro.streams import stream
 
 def measure_seed(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str]) -> None:
     """Computes one seed and writes its record; `updates` is the number of iterations the model may take."""
-    run.done.unlink(missing_ok=True)
     (run.path / "error.txt").unlink(missing_ok=True)
     OmegaConf.save(OmegaConf.create(cell.config), run.path / "config.yaml")
     record = {**provenance(cell, None, identity_of(cell), seed, claims), "status": "running", "reason": None}
-    run.write_record(record)
+    if not run.done.exists():  # else its result stands until there is a new one
+        run.write_record(record)
     model = measurement_of(cell.config)
     begun = time.monotonic()
     measured = model(lambda *purpose: stream(seed, *purpose), cell.config["updates"])

@@ -83,6 +83,8 @@ def train_or_record(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str
     state = state_of(run, cell)
     longer = state == "resume" and run.done.exists()
     try:
+        if state == "train" and run.record:
+            put_aside(run)
         if state != "skip":
             (measure_seed if is_measurement(cell.config) else train_seed)(cell, run, seed, claims)
     except Exception as error:
@@ -98,8 +100,6 @@ def train_seed(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str]) ->
     """Trains one seed from where its folder stands to `updates`, evaluates it and writes its record."""
     config, data = cell.config, data_of(cell)
     check_startable(run, cell, seed)
-    if state_of(run, cell) == "train" and run.record:
-        put_aside(run)
     state = starting_point(run, config)
     (run.path / "error.txt").unlink(missing_ok=True)
     OmegaConf.save(OmegaConf.create(config), run.path / "config.yaml")

@@ -23,6 +23,17 @@ def pixel_mean_logits(pixel_mean: Tensor | None) -> Tensor:
     return pixel_mean.flatten().double().clamp(1e-7, 1 - 1e-7).logit()
 
 
+class NormLimited(nn.Module):
+    """A network that keeps the norm of every unit's (or piece's) incoming weights within `max_norm`; None: no limit."""
+
+    max_norm: float | None
+
+    def constrain(self) -> None:
+        """To be called after each step of the optimizer; weights may be drawn beyond the limit."""
+        if self.max_norm is not None:
+            limit_all_norms(self, self.max_norm)
+
+
 class RectifierGenerator(nn.Module):
     """z -> rectified linear layers -> sigmoid pixels in (0, 1).
 
@@ -78,11 +89,10 @@ class MixedLayers(nn.Sequential):
         nn.init.constant_(self[-2].bias, sigmoid_bias)  # type: ignore[arg-type]
 
 
-class FaceGenerator(nn.Module):
+class FaceGenerator(NormLimited):
     """z -> rectified linear and sigmoid layers -> sigmoid pixels in (0, 1): tfd_pretrain/pretrain.yaml.
 
     The output layer starts with `sparse_init` nonzero weights a pixel and at the training pixels' means.
-    `constrain` keeps the norm of every unit's incoming weights within `max_norm`; None: no limit.
     """
 
     value_range = (0.0, 1.0)
@@ -112,17 +122,12 @@ class FaceGenerator(nn.Module):
         sparse_weights(self.output, self.sparse_init, generator)
         self.output.bias.copy_(pixel_mean_logits(self.pixel_mean))
 
-    def constrain(self) -> None:
-        """To be called after each step of the optimizer. The sparse weights are drawn beyond the limit."""
-        if self.max_norm is not None:
-            limit_all_norms(self, self.max_norm)
-
     def forward(self, z: Tensor) -> Tensor:
         """[n, latent_dim] -> [n, channels, height, width] in (0, 1)."""
         return self.output(self.layers(z)).sigmoid().unflatten(1, self.shape)
 
 
-class StackedGenerator(nn.Module):
+class StackedGenerator(NormLimited):
     """z -> `added` rectified linear and sigmoid layers -> a whole FaceGenerator: tfd_pretrain/train.yaml.
 
     The last of `added` is the FaceGenerator's latent. All layers train, and all are within `max_norm`.
@@ -163,11 +168,6 @@ class StackedGenerator(nn.Module):
                 raise UserError(f"The first stage's generator does not fit: {name} is {there}, here {here}.")
         self.first_stage.load_state_dict(state)
 
-    def constrain(self) -> None:
-        """To be called after each step of the optimizer."""
-        if self.max_norm is not None:
-            limit_all_norms(self, self.max_norm)
-
     def forward(self, z: Tensor) -> Tensor:
         """[n, latent_dim] -> [n, channels, height, width] in (0, 1)."""
         return self.first_stage(self.added(z))
@@ -205,11 +205,8 @@ class LinearGenerator(nn.Module):
         return self.output(self.layers(z)).unflatten(1, self.shape)
 
 
-class MaxoutDiscriminator(nn.Module):
-    """Pixels -> dropout -> maxout layers with dropout on the input of each later layer -> one logit.
-
-    `constrain` keeps the norm of the incoming weights of every piece, and of the output, within `max_norm`.
-    """
+class MaxoutDiscriminator(NormLimited):
+    """Pixels -> dropout -> maxout layers with dropout on the input of each later layer -> one logit."""
 
     critic_output = "logit"
 
@@ -233,11 +230,6 @@ class MaxoutDiscriminator(nn.Module):
     def initialise(self, generator: torch.Generator) -> None:
         """Draws all weights."""
         uniform_weights(self, self.init_range, generator)
-
-    def constrain(self) -> None:
-        """To be called after each step of the optimizer."""
-        if self.max_norm is not None:
-            limit_all_norms(self, self.max_norm)
 
     def forward(self, images: Tensor) -> Tensor:
         """[n, channels, height, width] -> logits [n]."""
