@@ -59,7 +59,8 @@ def plain_loop(module: AdversarialModule, data: ImageData, device: torch.device)
     constraints = [network.constrain for network in (generator, discriminator) if hasattr(network, "constrain")]
     gcn = data.value_range is None
     module.use_streams(device)
-    optimizers = [module.make_optimizer(network.parameters()) for network in (generator, discriminator)]
+    players = {"generator": generator, "discriminator": discriminator}
+    optimizers = [module.make_optimizer(name, network.parameters()) for name, network in players.items()]
     g_parameters, d_parameters = list(generator.parameters()), list(discriminator.parameters())
     pixels, draws = data.train.pixels.to(device), torch.Generator(device).manual_seed(0)
     batch, order, seen = module.batch_size, torch.empty(0, dtype=torch.int64), 0

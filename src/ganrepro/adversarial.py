@@ -22,7 +22,7 @@ class AdversarialModule(L.LightningModule):
     """Players that train against each other by manual optimization.
 
     players, critics: networks by name; G is "generator", D is "discriminator". Each has an optimizer of its own,
-        made by `make_optimizer(parameters)`.
+        made by `make_optimizer(name, parameters)`.
     schedules: optimizer setting ("lr", "momentum") -> function of (start value, updates, finished epochs).
     weight: factor on each player's loss.
     update, k, z: see `ganrepro.rules`. batch_size: images in each real and each fake batch.
@@ -40,7 +40,7 @@ class AdversarialModule(L.LightningModule):
         critics: Mapping[str, nn.Module],
         latent: Latent,
         loss: Any,
-        make_optimizer: Callable[[Iterator[nn.Parameter]], torch.optim.Optimizer],
+        make_optimizer: Callable[[str, Iterator[nn.Parameter]], torch.optim.Optimizer],
         schedules: Mapping[str, Schedule],
         weight: Mapping[str, float],
         *,
@@ -75,15 +75,15 @@ class AdversarialModule(L.LightningModule):
     def generator_loss(self, fake_outputs: Any) -> Tensor:
         raise NotImplementedError
 
-    def generate(self, z: Tensor) -> Tensor:
-        """Latents [n, dim] -> images [n, channels, height, width] in the generator's value range."""
+    def generate(self, z: Tensor) -> Any:
+        """Latents [n, dim] -> what D judges: images [n, channels, height, width] in the generator's value range."""
         return self.players["generator"](z)
 
-    def discriminate(self, images: Tensor) -> Any:
-        """Images -> D's raw outputs."""
-        return self.critics["discriminator"](images)
+    def discriminate(self, batch: Any) -> Any:
+        """What `generate` or `real_batch` gives -> D's raw outputs."""
+        return self.critics["discriminator"](batch)
 
-    def critic_round(self, fake: Tensor) -> Tensor:
+    def critic_round(self, fake: Any) -> Tensor:
         """D's loss on the next real batch against `fake`."""
         return self.discriminator_loss(self.discriminate(self.real_batch()), self.discriminate(fake))
 
@@ -103,7 +103,7 @@ class AdversarialModule(L.LightningModule):
     def draw_latent(self) -> Tensor:
         return self.latent.sample(self.batch_size, self.streams["latent"]).to(self.dtype)
 
-    def real_batch(self) -> Tensor:
+    def real_batch(self) -> Any:
         """The next `batch_size` real examples."""
         batch = self.feed.batch(self.images_seen, self.batch_size)
         self.images_seen += self.batch_size
@@ -111,7 +111,7 @@ class AdversarialModule(L.LightningModule):
 
     def images(self, z: Tensor) -> Tensor:
         """What evaluations look at: the images of float32 latents, as float32; the caller chooses the mode."""
-        return self.generate(z.to(self.dtype)).float()
+        return self.players["generator"](z.to(self.dtype)).float()
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """n images [n, channels, height, width] on the CPU, in the data's value range.
@@ -121,7 +121,7 @@ class AdversarialModule(L.LightningModule):
         """
         generator = generator or stream(self.seed, "samples", device=self.device)
         with evaluating(self):
-            return self.generate(self.latent.sample(n, generator).to(self.dtype)).cpu()
+            return self.players["generator"](self.latent.sample(n, generator).to(self.dtype)).cpu()
 
     # Steps. -----------------------------------------------------------------------------------------------------
 
@@ -131,7 +131,7 @@ class AdversarialModule(L.LightningModule):
         return {**dict(self.players.items()), **dict(self.critics.items())}
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        return [self.make_optimizer(network.parameters()) for network in self.networks.values()]
+        return [self.make_optimizer(name, network.parameters()) for name, network in self.networks.items()]
 
     def on_fit_start(self) -> None:
         self.use_streams(self.device)
@@ -142,7 +142,7 @@ class AdversarialModule(L.LightningModule):
         self.raw = self.trainer.world_size == 1 and self.trainer.precision in ("32-true", "64-true")
         optimizers = self.optimizers(use_pl_optimizer=not self.raw)
         self.optimizer_of = dict(zip(self.networks, optimizers, strict=True))  # type: ignore[arg-type]
-        self.starts = {setting: self.raw_optimizers[0].defaults[setting] for setting in self.schedules}
+        self.starts = [{setting: each.defaults[setting] for setting in self.schedules} for each in self.raw_optimizers]
 
     @property
     def raw_optimizers(self) -> list[torch.optim.Optimizer]:
@@ -172,8 +172,8 @@ class AdversarialModule(L.LightningModule):
         """Sets each scheduled setting to its value at the present clock."""
         epoch = self.images_seen // self.feed.size
         for setting, schedule in self.schedules.items():
-            value = schedule(self.starts[setting], self.generator_updates, epoch)
-            for optimizer in self.raw_optimizers:
+            for optimizer, starts in zip(self.raw_optimizers, self.starts, strict=True):
+                value = schedule(starts[setting], self.generator_updates, epoch)
                 for group in optimizer.param_groups:
                     group[setting] = value
 

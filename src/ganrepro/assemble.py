@@ -63,24 +63,32 @@ def identity_of(cell: Cell) -> dict[str, Any]:
 
 
 def module_of(
-    config: dict[str, Any], shape: tuple[int, ...], seed: int, pixel_mean: torch.Tensor | None = None
+    config: dict[str, Any],
+    shape: tuple[int, ...],
+    seed: int,
+    pixel_mean: torch.Tensor | None = None,
+    classes: int = 0,
 ) -> AdversarialModule:
-    """The paper's module with freshly drawn networks for images of `shape` (channels, height, width)."""
-    latent = Latent(**build(config["latent"]))
+    """The paper's module with freshly drawn networks for images of `shape` (channels, height, width).
+
+    classes: how many the data have, for networks and latents that are told the label.
+    """
+    latent = latent_of(config["latent"], classes)
     given: dict[str, dict[str, Any]] = {
         "generator": {"latent_dim": latent.dim, "shape": shape, "pixel_mean": pixel_mean},
         "discriminator": {"shape": shape},
     }
-    networks = {
-        name: initialised(partial(build, node, **given[name]), seed, name) for name, node in config["network"].items()
-    }
-    optimizer = {key: value for key, value in config["optimizer"].items() if key != "schedules"}
+    networks = {}
+    for name, node in config["network"].items():
+        if getattr(locate(node["_target_"]), "conditional", False):
+            given[name]["classes"] = classes
+        networks[name] = initialised(partial(build, node, **given[name]), seed, name)
     return locate(config["model"]["_target_"])(
         players={name: network for name, network in networks.items() if name not in CRITICS},
         critics={name: networks[name] for name in CRITICS},
         latent=latent,
         loss=build(config["loss"]),
-        make_optimizer=lambda parameters: build(optimizer, params=parameters),
+        make_optimizer=partial(optimizer_of, config),
         schedules=build(config["optimizer"].get("schedules", {})),
         seed=seed,
         choose=DiscriminatorEvery(config["generator_steps"]) if config["generator_steps"] > 1 else None,
@@ -88,17 +96,38 @@ def module_of(
     )
 
 
-def measurement_of(config: dict[str, Any]) -> Any:
-    """The object that a study without networks calls."""
-    return build(config["model"], loss=build(config["loss"]))
+def latent_of(blocks: dict[str, Any], classes: int) -> Latent:
+    """The latent of these blocks; the one named `label` has as many values as the data have classes."""
+    given = {name: {"classes": classes} if name == "label" else {} for name in blocks}
+    return Latent(**{name: build(node, **given[name]) for name, node in blocks.items()})
+
+
+def optimizer_of(config: dict[str, Any], player: str, parameters: Any) -> torch.optim.Optimizer:
+    """A player's optimizer: `lr_g` and `lr_d`, where they are set, stand for optimizer.lr."""
+    settings = {key: value for key, value in config["optimizer"].items() if key != "schedules"}
+    lr = config["lr_d" if player in CRITICS else "lr_g"]
+    return build(settings if lr is None else {**settings, "lr": lr}, params=parameters)
+
+
+def measurement_of(config: dict[str, Any], data: Any = None) -> Any:
+    """The object that a study without networks calls; `data` is for one that measures them."""
+    given = {"loss": build(config["loss"])} if config.get("loss") else {}
+    if getattr(locate(config["model"]["_target_"]), "needs_data", False):
+        given["data"] = data
+    return build(config["model"], **given)
 
 
 def check_measurement(cell: Cell) -> None:
     """UserError where the model cannot be built, or where a key was set that does nothing here."""
-    measurement_of(cell.config)
+    measurement_of(cell.config, data_of(cell))
     for key in cell.departures:
-        if key.split(".")[0] not in ("model", "loss", "updates"):
+        if key.split(".")[0] not in ("model", "loss", "updates", *["data"] * (data_of(cell) is not None)):
             raise UserError(f"{cell.config['study']} trains no networks: {key} does nothing there.")
+
+
+def classes_of(data: Any) -> int:
+    """How many classes the data's labels tell apart."""
+    return len(getattr(data, "classes", ()))
 
 
 def in_words(value_range: tuple[float, float] | None) -> str:
@@ -115,7 +144,7 @@ def check_fit(cell: Cell) -> AdversarialModule:
     data = data_of(cell)
     build(cell.config["evaluation"])
     loggers.check(cell.config["logger"])
-    module = module_of(cell.config, data.shape, 0, data.pixel_mean())
+    module = module_of(cell.config, data.shape, 0, data.pixel_mean(), classes_of(data))
     generator: Any = module.players["generator"]
     discriminator: Any = module.critics["discriminator"]
     if generator.value_range != data.value_range:
@@ -136,7 +165,7 @@ def check_fit(cell: Cell) -> AdversarialModule:
     if tuple(images.shape[1:]) != data.shape:
         raise UserError(f"The generator makes images of {list(images.shape[1:])}, the data's are {list(data.shape)}.")
     with evaluating(module):
-        outputs = module.discriminate(images)
-    if module.loss.critic_output == "logit" and outputs.shape != (2,):
+        outputs = module.discriminate(module.generate(module.latent.sample(2, torch.Generator().manual_seed(0))))
+    if outputs.shape != (2,):
         raise UserError(f"The discriminator gives {list(outputs.shape[1:])} numbers an image; the loss needs one.")
     return module

@@ -37,6 +37,7 @@ NOT_IDENTITY = frozenset(
         "checkpoint_every",
         "debug",
         "keep",
+        "labels",  # the loss's own keys hold them
         "logger",
         "plan",
         "rerun",
@@ -209,19 +210,19 @@ def _differences(
     for group, choice in choices.items():
         if group in FRAME or group.startswith("hydra") or choice == own_choices.get(group):
             continue
-        if not exempt(group) and _subtree(config, group) != _subtree(own, group):
+        other = _own((*frame, *taken, f"{group}={choice}"))[0]
+        if _telling(other) != _telling(own):  # norm and labels change other groups' keys
             taken += (f"{group}={choice}",)
             yield group, choice
-            own = _own(frame + taken)[0]
+            own = other
     mine, theirs = schema.flatten(config), schema.flatten(own)
     for key in sorted(mine.keys() | theirs.keys()):
         if mine.get(key) != theirs.get(key) and (key in SHOWN or not exempt(key)):
             yield key, schema.shown(mine.get(key))
 
 
-def _subtree(config: dict[str, Any], group: str) -> dict[str, Any]:
-    leaves = schema.flatten({group: config.get(group)})
-    return {key: value for key, value in leaves.items() if not exempt(key)}
+def _telling(config: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in schema.flatten(config).items() if not exempt(key)}
 
 
 def _shown_choice(axis: str, config: dict[str, Any], choices: Mapping[str, str]) -> str:

@@ -40,6 +40,27 @@ class Normal(nn.Module):
         return torch.special.ndtri(middles(n))[:, None].expand(n, self.dim) * self.std
 
 
+class Label(nn.Module):
+    """A class at random, all alike: one coordinate that holds its index. For networks that are asked for a class."""
+
+    dim = 1
+
+    def __init__(self, classes: int) -> None:
+        """classes: how many. Raises ValueError for none."""
+        super().__init__()
+        if classes < 1:
+            raise ValueError("a label needs data with classes.")
+        self.classes = classes
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """float32 [n, 1] on the generator's device: 0, 1, ..., classes - 1."""
+        return torch.randint(self.classes, (n, 1), generator=generator, device=generator.device).float()
+
+    def quantiles(self, n: int) -> Tensor:
+        """As Uniform's."""
+        return (middles(n)[:, None] * self.classes).floor()
+
+
 def middles(n: int) -> Tensor:
     """The middles of n equal parts of [0, 1]."""
     return (torch.arange(n) + 0.5) / n
@@ -48,7 +69,7 @@ def middles(n: int) -> Tensor:
 class Latent(nn.Module):
     """The blocks of a latent, in order; `dim` is the sum of theirs."""
 
-    def __init__(self, **blocks: Uniform | Normal) -> None:
+    def __init__(self, **blocks: Uniform | Normal | Label) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(blocks.values())
         self.dim = sum(block.dim for block in blocks.values())

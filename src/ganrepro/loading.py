@@ -6,7 +6,7 @@ import torch
 import yaml
 
 from ganrepro.adversarial import AdversarialModule
-from ganrepro.assemble import module_of
+from ganrepro.assemble import is_measurement, module_of
 from ganrepro.errors import UserError
 from ganrepro.runs import RunFolder, read_checkpoint
 
@@ -22,15 +22,15 @@ def load(folder: str | Path, which: str = "final") -> AdversarialModule:
         raise UserError(f"which={which!r}: needs 'final' or 'best'.")
     if not run.record:
         raise UserError(f"{folder} is not a run folder: it has no result.json.")
-    if run.record["data"] is None:
+    config = yaml.safe_load((run.path / "config.yaml").read_text())
+    if is_measurement(config):
         raise UserError(f"{folder} is of a study without networks.")
     last = [run.weights] if run.weights.exists() else run.all_checkpoints()
     files = [run.best] if which == "best" else last
     if not files or not files[0].exists():
         raise UserError(f"{folder} holds no {which} weights yet (its status is {run.record['status']}).")
-    config = yaml.safe_load((run.path / "config.yaml").read_text())
     shape = tuple(run.record["data"]["shape"])
-    module = module_of(config, shape, run.record["seed"], torch.full(shape, 0.5))
+    module = module_of(config, shape, run.record["seed"], torch.full(shape, 0.5), run.record["data"].get("classes", 0))
     saved = read_checkpoint(files[0])
     for name, network in module.networks.items():
         network.load_state_dict(saved["networks"][name])

@@ -4,7 +4,7 @@ import time
 
 from omegaconf import OmegaConf
 
-from ganrepro.assemble import identity_of, measurement_of
+from ganrepro.assemble import data_of, identity_of, measurement_of
 from ganrepro.cells import Cell
 from ganrepro.provenance import provenance
 from ganrepro.recorder import write_arrays
@@ -16,10 +16,11 @@ def measure_seed(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str]) 
     """Computes one seed and writes its record; `updates` is the number of iterations the model may take."""
     (run.path / "error.txt").unlink(missing_ok=True)
     OmegaConf.save(OmegaConf.create(cell.config), run.path / "config.yaml")
-    record = {**provenance(cell, None, identity_of(cell), seed, claims), "status": "running", "reason": None}
+    data = data_of(cell)
+    record = {**provenance(cell, data, identity_of(cell), seed, claims), "status": "running", "reason": None}
     if not run.done.exists():  # else its result stands until there is a new one
         run.write_record(record)
-    model = measurement_of(cell.config)
+    model = measurement_of(cell.config, data)
     begun = time.monotonic()
     measured = model(lambda *purpose: stream(seed, *purpose), cell.config["updates"])
     seconds = time.monotonic() - begun

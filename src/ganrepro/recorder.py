@@ -25,7 +25,7 @@ class Recorder(L.Callback):
     """Writes the run folder while training.
 
     evaluate: called without arguments at multiples of `evaluate_every` updates; must draw from streams of its own.
-    state: a checkpoint to go on from, or None.
+    state: a checkpoint to go on from, or None. at_start: whether the untrained networks are evaluated too.
     After training, `reason` is None or why the run diverged; `best` is the best evaluated row so far.
     """
 
@@ -38,10 +38,11 @@ class Recorder(L.Callback):
         evaluate_every: int,
         checkpoint_every: int,
         state: dict[str, Any] | None,
+        at_start: bool = False,
     ) -> None:
         self.folder, self.evaluate, self.state = folder, evaluate, state
         self.monitor, self.sign = monitor, 1 if mode == "max" else -1
-        self.evaluate_every, self.checkpoint_every = evaluate_every, checkpoint_every
+        self.evaluate_every, self.checkpoint_every, self.at_start = evaluate_every, checkpoint_every, at_start
         self.reason: str | None = None
         self.best: dict[str, Any] | None = None
 
@@ -54,6 +55,10 @@ class Recorder(L.Callback):
         else:
             save_png(self.folder.samples / "real.png", module.data.picture(module.data.examples(SHOWN)))
             self.draw_samples(trainer, module)
+            if self.at_start:
+                row = {"generator_updates": 0, "images_seen": 0, **self.measure(0)}
+                self.folder.append(self.folder.metrics, row)
+                log_row(trainer.loggers, row)
         trainer.should_stop = module.generator_updates >= module.updates  # cut off between the last row and DONE
         self.begun, self.images = time.monotonic(), module.images_seen
 

@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 
 from ganrepro import loggers
 from ganrepro.adversarial import AdversarialModule, evaluating
-from ganrepro.assemble import data_of, device_of, identity_of, is_measurement, module_of
+from ganrepro.assemble import classes_of, data_of, device_of, identity_of, is_measurement, module_of
 from ganrepro.build import build
 from ganrepro.cells import Cell
 from ganrepro.errors import UserError
@@ -108,7 +108,7 @@ def train_seed(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str]) ->
         reached = {key: (state or {}).get(key, 0) for key in ("generator_updates", "images_seen")}
         run.write_record({**record, **reached})
 
-    module = module_of(config, data.shape, seed, data.pixel_mean())
+    module = module_of(config, data.shape, seed, data.pixel_mean(), classes_of(data))
     module.use_data(data)
     if cell.input and state is None:
         load_input(module, cell, seed)
@@ -122,6 +122,7 @@ def train_seed(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str]) ->
         config["evaluate_every"],
         config["checkpoint_every"],
         state,
+        getattr(evaluation, "at_start", False),
     )
     about = loggers.About(run, config["study"], run.path.parent.name, seed, config)
     logger = build(config["logger"], about=about)

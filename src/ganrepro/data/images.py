@@ -82,7 +82,7 @@ class ImageData:
 
     def feed(self, seed: int, device: torch.device | str = "cpu") -> ImageFeed:
         """The training images of one seed in batches, on `device`."""
-        return ImageFeed(self.train.pixels, self.normalise, seed, device)
+        return ImageFeed(self.train.pixels, self.normalise, seed, device, self.train.labels)
 
     def examples(self, n: int) -> Tensor:
         """The first n training images, in the networks' range."""
@@ -118,6 +118,7 @@ class ImageData:
             "validation": len(self.validation),
             "test": len(self.test),
             "stand_in_for": self.stand_in_for,
+            "classes": len(self.classes),
         }
 
     @cached_property

@@ -16,8 +16,8 @@ class GAN(AdversarialModule):
     """G against D, where D gives one logit an image. Logs D's mean probability on real and on generated images."""
 
     def discriminator_loss(self, real_outputs: Tensor, fake_outputs: Tensor) -> Tensor:
-        self.log_mean("d_real", real_outputs.detach().sigmoid().mean())
-        self.log_mean("d_fake", fake_outputs.detach().sigmoid().mean())
+        self.log_mean("d_real", real_outputs.detach().sigmoid().mean(-1))
+        self.log_mean("d_fake", fake_outputs.detach().sigmoid().mean(-1))
         return self.loss.discriminator(real_outputs, fake_outputs)
 
     def generator_loss(self, fake_outputs: Tensor) -> Tensor:
