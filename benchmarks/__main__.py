@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+from benchmarks import populations
 from benchmarks.paired import Ratio, in_turn, ratio, seconds
 from benchmarks.steps import FULL, RING, random_data, step_ratio
 from ganrepro.metrics.parzen import ParzenLogLikelihood
@@ -24,6 +25,7 @@ LAPTOP = [
     ("gan_tfd", (1, 25, 25), 50, 21),
     ("gan_cifar10_fc", (3, 32, 32), 50, 21),
     ("gan_cifar10_conv", (3, 32, 32), 10, 21),
+    ("lsgan_stability", (1, 32, 32), 10, 21),
 ]
 
 
@@ -102,7 +104,8 @@ def main() -> None:
         print(f"{study + ' step':<30}  {step_ratio(words, shape, tick, ticks)}", flush=True)
     print(f"in-memory loader (>= 50):       {loader()}", flush=True)
     print(f"Parzen 10k x 10k x 784 (>= 8):  {parzen()}", flush=True)
-    print(f"run.py --help (< 2 s):          {start_up():.2f} s")
+    print(f"run.py --help (< 2 s):          {start_up():.2f} s", flush=True)
+    populations.main()
 
 
 if __name__ == "__main__":

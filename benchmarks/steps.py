@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from ganrepro.cells import cell_of, hydra_at
 from ganrepro.data.images import ImageData, Images
 from ganrepro.evaluation import Evaluated
 from ganrepro.loggers import About, csv
+from ganrepro.losses import LeastSquares
 from ganrepro.recorder import Recorder
+from ganrepro.rules import d_then_g, simultaneous
 from ganrepro.runs import RunFolder
 from ganrepro.train import quiet_lightning
 
@@ -39,11 +41,19 @@ RING = [  # the size of the LSGAN authors' 8 Gaussians: z 256, 128-128, batch 51
 ]
 
 
-def random_data(shape: tuple[int, ...], n: int = 5000, scaling: str = "range") -> ImageData:
+def random_data(
+    shape: tuple[int, ...], n: int = 5000, scaling: str = "range", value_range: Sequence[float] | None = (0.0, 1.0)
+) -> ImageData:
     pixels = torch.randint(0, 256, (n, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     split = Images(pixels, torch.zeros(n, dtype=torch.int64))
-    value_range = None if scaling == "gcn" else (0.0, 1.0)
-    return ImageData("random", split, split[:10], split[:10], value_range=value_range, scaling=scaling)
+    return ImageData(
+        "random",
+        split,
+        split[:10],
+        split[:10],
+        value_range=tuple(value_range) if value_range else None,
+        scaling=scaling,
+    )
 
 
 def global_contrast(pixels: torch.Tensor) -> torch.Tensor:
@@ -57,35 +67,57 @@ def plain_loop(module: AdversarialModule, data: ImageData, device: torch.device)
     """One update as one would write it by hand: same networks, data on the device, fused optimizers, no Lightning."""
     generator, discriminator = module.players["generator"].to(device), module.critics["discriminator"].to(device)
     constraints = [network.constrain for network in (generator, discriminator) if hasattr(network, "constrain")]
-    gcn = data.value_range is None
     module.use_streams(device)
     players = {"generator": generator, "discriminator": discriminator}
-    optimizers = [module.make_optimizer(name, network.parameters()) for name, network in players.items()]
+    g_optimizer, d_optimizer = (module.make_optimizer(name, network.parameters()) for name, network in players.items())
     g_parameters, d_parameters = list(generator.parameters()), list(discriminator.parameters())
     pixels, draws = data.train.pixels.to(device), torch.Generator(device).manual_seed(0)
     batch, order, seen = module.batch_size, torch.empty(0, dtype=torch.int64), 0
 
-    def step() -> None:
+    def next_batch() -> torch.Tensor:
         nonlocal order, seen
         if seen + batch > len(order):
             order, seen = torch.randperm(len(pixels), generator=draws, device=device), 0
         taken = pixels[order[seen : seen + batch]]
-        real = global_contrast(taken) if gcn else taken.float() / 255
         seen += batch
-        fake = generator(module.latent.sample(batch, module.streams["latent"]))
+        if data.value_range is None:
+            return global_contrast(taken)
+        return taken.float() / 127.5 - 1 if data.value_range[0] == -1 else taken.float() / 255
+
+    def generate() -> torch.Tensor:
+        return generator(module.latent.sample(batch, module.streams["latent"]))
+
+    def at_once() -> None:
+        """The 2014 GAN, as the authors' code has it."""
+        real, fake = next_batch(), generate()
         real_logits, fake_logits = discriminator(real), discriminator(fake)
         d_loss = 0.5 * (softplus(-real_logits).mean() + softplus(fake_logits).mean())
         g_loss = softplus(-fake_logits).mean()
-        for optimizer in optimizers:
-            optimizer.zero_grad(set_to_none=True)
+        g_optimizer.zero_grad(set_to_none=True)
+        d_optimizer.zero_grad(set_to_none=True)
         d_loss.backward(inputs=d_parameters, retain_graph=True)
         g_loss.backward(inputs=g_parameters)
-        for optimizer in optimizers:
-            optimizer.step()
+        g_optimizer.step()
+        d_optimizer.step()
         for constrain in constraints:
             constrain()
 
-    return step
+    def in_turn() -> None:
+        """LSGAN with the labels 0, 1, 1 and one z for both steps."""
+        fake = generate()
+        real_outputs, fake_outputs = discriminator(next_batch()), discriminator(fake.detach())
+        d_optimizer.zero_grad(set_to_none=True)
+        (((real_outputs - 1) ** 2).mean() / 2 + (fake_outputs**2).mean() / 2).backward(inputs=d_parameters)
+        d_optimizer.step()
+        g_optimizer.zero_grad(set_to_none=True)
+        (((discriminator(fake) - 1) ** 2).mean() / 2).backward(inputs=g_parameters)
+        g_optimizer.step()
+
+    if isinstance(module.loss, LeastSquares):
+        assert (module.rule, module.k, module.z) == (d_then_g, 1, "shared")
+        return in_turn
+    assert (module.rule, module.z) == (simultaneous, "shared")
+    return at_once
 
 
 class InTurn(L.Callback):
@@ -122,7 +154,8 @@ def step_ratio(overrides: list[str], shape: tuple[int, ...], tick: int, ticks: i
     with hydra_at(CONF):
         cell = cell_of([*clock, *overrides], {})
     torch.set_num_threads(cell.config["threads"])
-    data = random_data(shape, scaling=cell.config["data"].get("scaling", "range"))
+    node = cell.config["data"]
+    data = random_data(shape, scaling=node.get("scaling", "range"), value_range=node["value_range"])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     module, twin = (module_of(cell.config, shape, seed, data.pixel_mean()) for seed in (0, 1))
     module.use_data(data)

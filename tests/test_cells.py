@@ -1,12 +1,13 @@
 """Composition: every study, scale and variant; what departs from a study; what is refused before Hydra says it."""
 
+import json
 from itertools import product
 from pathlib import Path
 
 import pytest
 
 from ganrepro import cells, schema
-from ganrepro.cells import NOT_IDENTITY, cells_of
+from ganrepro.cells import NOT_IDENTITY, cell_of, cells_of, hydra_at
 from ganrepro.errors import UserError
 from ganrepro.provenance import address_hash
 
@@ -176,3 +177,61 @@ def test_a_variant_the_study_does_not_have(tmp_path: Path) -> None:
 def test_no_study() -> None:
     with pytest.raises(UserError, match="No study chosen"):
         cells_of(["updates=3"], sweep=False)
+
+
+GRID = ["experiment=lsgan_stability"]
+
+
+def test_the_stability_grid_is_the_studys_own() -> None:
+    """Groups that set other groups' keys are coordinates of the grid, no departures."""
+    with hydra_at(CONF):
+        cells = cells_of(GRID, sweep=True)
+        typed = cells_of([*GRID, "optimizer=adam,rmsprop"], sweep=True)
+    assert [cell.coordinates for cell in typed] == [cell.coordinates for cell in cells]
+    assert len({tuple(cell.coordinates.values()) for cell in cells}) == 8
+    assert not any(cell.departures for cell in cells)
+    norms = {
+        (cell.coordinates["norm"], *(cell.config["network"][name]["norm"] for name in ("generator", "discriminator")))
+        for cell in cells
+    }
+    assert norms == {("no_g", "none", "batch"), ("no_gd", "none", "none")}
+
+
+def test_the_control_is_one_override_away() -> None:
+    with hydra_at(CONF):
+        cells = cells_of([*GRID, "norm=both"], sweep=True)
+    assert len(cells) == 4
+    assert all(cell.departures == {"norm": "both"} for cell in cells)
+    assert all(cell.config["network"]["generator"]["norm"] == "batch" for cell in cells)
+
+
+def test_labels_as_shipped_are_the_authors_mix() -> None:
+    """-1, 1, 0 where the authors' code has it, 0, 1, 1 elsewhere; cells that labels do not concern stay the study's."""
+    with hydra_at(CONF):
+        cells = cells_of([*GRID, "labels=as_shipped"], sweep=True)
+    found = {
+        (cell.coordinates["norm"], cell.coordinates["optimizer"]): [
+            cell.config["loss"][name] for name in ("fake", "real", "target")
+        ]
+        for cell in cells
+        if cell.coordinates["loss"] == "lsgan"
+    }
+    assert found.pop(("no_gd", "rmsprop")) == [-1.0, 1.0, 0.0]
+    assert set(map(tuple, found.values())) == {(0.0, 1.0, 1.0)}
+    assert [cell.departures for cell in cells if cell.departures] == [{"labels": "as_shipped"}]
+
+
+def test_every_factor_changes_the_ring() -> None:
+    with hydra_at(CONF):
+        cells = cells_of(["experiment=lsgan_ring_factors"], sweep=True)
+    addresses = {json.dumps(cell.identity(), sort_keys=True) for cell in cells}
+    assert len(addresses) == len(cells) == 24
+    assert not any(cell.departures for cell in cells)
+
+
+def test_learning_rates_of_their_own_leave_older_addresses_alone() -> None:
+    with hydra_at(CONF):
+        plain = cell_of(["experiment=gan_mnist"], {}).identity()
+        other = cell_of(["experiment=gan_mnist", "lr_g=0.5"], {}).identity()
+    assert not {"lr_g", "lr_d", "population", "labels.fake"} & plain.keys()
+    assert other == plain | {"lr_g": 0.5}

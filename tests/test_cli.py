@@ -304,3 +304,39 @@ def test_the_joblib_launcher_gives_the_basic_one_s_runs(run: Run, narrow_words: 
     )
     assert one == other
     assert len(one) == 2
+
+
+def test_with_workers_each_population_is_a_job(
+    run: Run, narrow_words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["-m", "experiment=gan_mnist", "loss=gan,gan_saturating", *narrow_words, "seeds=3", "population=2"]
+    assert run(*words, "workers=1")[0] == 0
+    command = [sys.executable, str(ROOT / "run.py"), *words, "workers=2", f"runs={tmp_path / 'parallel'}"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "how: workers=2 threads=1 population=2" in result.stdout
+    one, other = (
+        {path.parent.name + path.parent.parent.name: path.read_bytes() for path in folder.rglob("metrics.jsonl")}
+        for folder in (tmp_path / "runs", tmp_path / "parallel")
+    )
+    assert one == other
+    assert len(one) == 6
+    together = [RunFolder(path.parent).timing.read_text().count('"together": 2') for path in tmp_path.rglob("DONE")]
+    assert sorted(together) == [0] * 4 + [4] * 8
+
+    started: list[list[str]] = []
+    monkeypatch.setattr(cli, "start_hydra", lambda conf, flags, overrides: started.append(overrides))
+    run(*words, "workers=2", "evaluation.lines=7")
+    assert "seeds=[0,1],[2]" in started[0]
+
+
+def test_what_cannot_be_a_population_stops_before_training(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("experiment=gan_cifar10_conv", "population=2")
+    assert code == cli.ERROR
+    assert "population needs fully connected networks" in err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_plan_says_how_it_is_run(run: Run) -> None:
+    out = run("experiment=gan_mnist", "plan=true", "seeds=4", "population=2", "workers=2")[1]
+    assert "how: workers=2 threads=1 population=2\n" in out

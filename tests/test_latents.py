@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy import stats
 
-from ganrepro.latents import Latent, Normal, Uniform
+from ganrepro.latents import Label, Latent, Normal, Uniform
 
 
 def test_uniform_has_unit_variance_and_the_right_law(noise: torch.Generator) -> None:
@@ -25,3 +25,12 @@ def test_blocks_are_joined_in_order(noise: torch.Generator) -> None:
     assert latent.dim == 5
     assert z.shape == (50, 5)
     assert z[:, :2].abs().max() <= 1 < z[:, 2:].abs().max()
+
+
+def test_labels_are_all_alike_likely(noise: torch.Generator) -> None:
+    drawn = Label(4).sample(4000, noise)
+    assert drawn.shape == (4000, 1)
+    assert stats.chisquare(torch.bincount(drawn.long().flatten(), minlength=4)).pvalue > 0.01
+    assert Label(4).quantiles(8).flatten().tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    with pytest.raises(ValueError, match="classes"):
+        Label(0)

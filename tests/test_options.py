@@ -5,6 +5,7 @@ fails, so a new option brings its line here.
 """
 
 import json
+import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -38,6 +39,11 @@ PATCHES = ["data=patches", "data.scaling=gcn", "data.value_range=null", "network
 ALSO = {
     "data=patches": ["data.size=8"],
     "data=colour": ["data.size=8", "data.scaling=range", "data.value_range=[0,1]"],
+    "data=scenes": ["data.size=8", "data.value_range=[0,1]"],
+    "data=stability": ["data.size=8", "data.value_range=[0,1]"],
+    "data=cifar10_pm1": ["data.size=8", "data.value_range=[0,1]"],
+    "data=characters": ["data.size=8"],
+    "data=small_variability": ["data.size=8", "data.per_class=20", "data.value_range=[0,1]"],
     "network=tfd2014": FACES,
     "network=tfd2014_stacked": [*FACES, "network.generator.added=[6,4]"],
     "network=cifar10_fc": [*PATCHES, "data.size=8"],
@@ -49,6 +55,13 @@ ALSO = {
 
 # Studies whose options go with no other study: all leaves of their model, data, networks, latent and evaluation.
 SMALL = ["updates=2", "tick=1", "evaluate_every=1", "checkpoint_every=1", "seeds=[0]", "batch_size=1200"]
+SCORERS = Path(tempfile.mkdtemp()) / "scorers"  # one for all runs: to train it takes longer than they do
+FEW = ["updates=2", "tick=1", "evaluate_every=1", "checkpoint_every=1", "seeds=[0]", "batch_size=40"]
+WEIGHTS = ["network.generator.weight_std=0.2", "network.discriminator.weight_std=0.2"]  # else all samples are alike
+NARROW = [
+    *WEIGHTS, "latent.z.dim=4", "network.generator.first=4", "network.generator.channels=[3]", "network.generator.strides=[2,2]",
+    "network.discriminator.channels=[3,4]",
+]  # fmt: skip
 STUDIES = {
     "gan_1d": [
         *SMALL, "k=1", "network.generator.hidden=[5]", "network.discriminator.hidden=[5]", "evaluation.samples=60",
@@ -62,9 +75,42 @@ STUDIES = {
         *SMALL, "input=null", "evaluation.samples=60", "network.discriminator.init_range=0.5", "latent.z.dim=4",
         "network.generator.hidden=[6]", "network.discriminator.units=[5]", "network.discriminator.pieces=2",
     ],
+    "lsgan_stability": [*FEW, "norm=both", "data.size=8", *NARROW, "evaluation.samples=60"],
+    "lsgan_scenes": [
+        *FEW, *WEIGHTS, "loss=ebgan", "data.size=8", "latent.z.dim=4", "network.generator.first=4",
+        "network.generator.channels=[3]", "network.generator.strides=[2,1]", "network.discriminator.channels=[3,4]",
+        "evaluation.samples=60",
+    ],
+    "lsgan_hwdb": [
+        *FEW, *WEIGHTS, "data.size=8", "latent.z.dim=4", "network.generator.first=4", "network.generator.channels=[3]",
+        "network.generator.mapped=3", "network.discriminator.mapped=3", "network.discriminator.channels=[3,4]",
+        "network.discriminator.hidden=[5]", "evaluation.samples=60",
+    ],
+    "lsgan_cifar10": [*FEW, "data.size=8", *NARROW, "evaluation.samples=60", "evaluation.splits=2"],
+    "lsgan_gradients": [*FEW, "data.size=8", *NARROW, "evaluation.samples=60"],
+    "lsgan_small_variability": [
+        *FEW, "data.size=8", "data.per_class=20", *NARROW, "network.discriminator.hidden=[5]", "evaluation.samples=60",
+    ],
+    "lsgan_ring": [
+        *FEW, "population=1", "latent.z.dim=4", "network.generator.hidden=[6]", "network.discriminator.hidden=[6]",
+        "evaluation.samples=200", "evaluation.w1_points=100", "evaluation.moments=[2]",
+    ],
+    "lsgan_theory": ["model.toys=2", "seeds=[0]"],
+    "lsgan_calibration": ["data.size=8", "model.samples=60", "model.draws=2", "seeds=[0]"],
 }  # fmt: skip
+# Which parts of a study's configuration hold leaves of its own.
 PARTS = ("model", "data", "network", "latent", "evaluation")
-IN_STUDIES = (("model", "theory"), ("data", "mixture"), ("network", "points"))
+PARTS_OF = {
+    "lsgan_scenes": ("network", "loss"), "lsgan_hwdb": ("model", "network", "latent", "evaluation"),
+    "lsgan_cifar10": ("evaluation",), "lsgan_gradients": ("evaluation",),
+    "lsgan_small_variability": ("data", "network"), "lsgan_calibration": ("model",),
+}  # fmt: skip
+# These are walked in a study; gan_mnist, with which all others are, could not use them.
+IN_STUDIES = (
+    ("model", "theory"), ("model", "lsgan_theory"), ("model", "calibration"), ("model", "lsgan_conditional"),
+    ("data", "mixture"), ("data", "ring"), ("data", "ring_metz"), ("latent", "lsgan_labelled"), ("loss", "ebgan"),
+    ("network", "points"), ("network", "ring"), ("network", "lsgan"),
+)  # fmt: skip
 
 CHANGED: dict[str, Any] = {
     "generator_steps": 2, "data.means": [[-1.0], [0.5]], "data.stds": [0.6, 0.5], "data.weights": [0.6, 0.6],
@@ -88,10 +134,34 @@ CHANGED: dict[str, Any] = {
     "optimizer.lr": 0.7, "optimizer.momentum": 0.9, "optimizer.betas": [0.1, 0.2], "optimizer.eps": 0.1,
     "optimizer.schedules.lr.factor": 3.0, "optimizer.schedules.lr.floor": 5.0,
     "optimizer.schedules.momentum.end": 0.99, "optimizer.schedules.momentum.last_epoch": 2,
-    "trainer.precision": "64-true",
+    "trainer.precision": "64-true", "lr_g": 0.7, "lr_d": 0.7,
+    "optimizer.alpha": 0.5, "loss.fake": -0.5, "loss.real": 0.7, "loss.target": 0.3, "loss.reduction": "sum",
+    "loss.margin": 0.1, "network.generator.first": 5, "network.generator.kernel": 3, "network.generator.norm": "none",
+    "network.generator.norm_std": 0.5, "network.generator.norm_units": False, "network.generator.weight_std": 0.3,
+    "network.generator.output": "sigmoid", "network.generator.condition": "none", "network.generator.mapped": 2,
+    "network.generator.gain": 0.5, "network.discriminator.kernel": 3, "network.discriminator.norm": "none",
+    "network.discriminator.norm_std": 0.5, "network.discriminator.weight_std": 0.3,
+    "network.discriminator.condition": "none", "network.discriminator.mapped": 2, "network.discriminator.gain": 0.5,
+    "network.discriminator.input_scale": 0.5,
+    "data.per_class": 21, "data.rotation": 5.0, "data.modes": 7, "data.radius": 1.5, "data.std": 0.02,
+    "data.duplicate_first_mode": True, "model.samples": 50, "model.draws": 3, "evaluation.w1_points": 90,
+    "evaluation.moments": [1], "evaluation.splits": 3,
 }  # fmt: skip
+# Where the change above is no change, or of another type.
+CHANGED_IN: dict[str, dict[str, Any]] = {
+    "lsgan_stability": {"data.value_range": [0.0, 1.0]},
+    "lsgan_small_variability": {"data.value_range": [0.0, 1.0]},
+}
+LSGAN_NETWORKS = {"network.generator.channels": [5], "network.generator.strides": [1, 2]}
+LSGAN_NETWORKS |= {"network.discriminator.channels": [3, 5]}
 
 EXEMPT = {
+    "labels.fake": "the loss takes it; test_cells, and loss.fake above",
+    "labels.real": "as labels.fake",
+    "labels.target": "as labels.fake",
+    "population": "test_population",
+    "evaluation.scorers": "where, not what; test_scorers",
+    "model.scorers": "where, not what; test_scorers",
     "about": "a line for people",
     "input": "test_inputs",
     "scale": "chooses files; test_cells composes every scale",
@@ -126,6 +196,14 @@ NEEDS_FILES = (
     "tfd/paper",
     "colour/workstation",
     "colour/paper",
+    "lsun",
+    "hwdb",
+    "scenes/workstation",
+    "stability/workstation",
+    "stability/paper",
+    "characters/workstation",
+    "cifar10_pm1/workstation",
+    "cifar10_pm1/paper",
 )
 
 
@@ -137,7 +215,10 @@ def options() -> list[tuple[str, str]]:
             if path.stem in ("workstation", "paper") and not yaml.safe_load(path.read_text()).keys() - {"defaults"}:
                 continue  # another name of an option that is walked
             name = str(path.relative_to(CONF / group).with_suffix(""))
-            if (group, name) not in (("trainer", "cuda"), *IN_STUDIES) and (group != "data" or name not in NEEDS_FILES):
+            family = name.replace("/", "_").partition("_")[0] if group == "network" else name.partition("/")[0]
+            if (group, family) in (("trainer", "cuda"), *IN_STUDIES):
+                continue
+            if group != "data" or name not in NEEDS_FILES:
                 found.append((group, name))
     return found
 
@@ -154,7 +235,7 @@ def leaves() -> list[tuple[str, str, str]]:
         found += [("top", "", leaf) for leaf in schema.flatten(rest)]
         for study, words in STUDIES.items():
             config = cell_of([f"experiment={study}", *words], {}).config
-            parts = {part: config[part] for part in PARTS if part in config}
+            parts = {part: config[part] for part in PARTS_OF.get(study, PARTS) if config.get(part)}
             found += [("experiment", study, leaf) for leaf in schema.flatten(parts)]
     return found
 
@@ -167,7 +248,9 @@ def plain(group: str) -> list[str]:
 def words_of(group: str, option: str) -> list[str]:
     """TINY with the option chosen, and what of TINY's words for that group the option understands."""
     if group == "experiment":
-        return [f"experiment={option}", *STUDIES[option]]
+        config = (CONF / "experiment" / f"{option}.yaml").read_text()
+        part = "evaluation" if "scorers:" in config else "model" if option == "lsgan_calibration" else None
+        return [f"experiment={option}", *STUDIES[option], *[f"{part}.scorers={SCORERS}"] * (part is not None)]
     chosen = [] if group == "top" else [f"{group}={option}"]
     return [*chosen, *TINY, *ALSO.get(f"{group}={option.split('/')[0]}", [])]
 
@@ -218,7 +301,8 @@ def test_every_leaf_does_something(
     if leaf in EXEMPT:
         assert leaf not in CHANGED
         return
-    value = "ganrepro.nothing.Here" if leaf.endswith("_target_") else CHANGED[leaf]
+    changed = CHANGED | (LSGAN_NETWORKS if option.startswith("lsgan") else {}) | CHANGED_IN.get(option, {})
+    value = "ganrepro.nothing.Here" if leaf.endswith("_target_") else changed[leaf]
     base = words_of(group, option)
     before, after = outcome(tuple(base)), outcome((*base, f"{leaf}={schema.shown(value)}"))
     assert not isinstance(before, str), before

@@ -11,7 +11,7 @@ import lightning as L
 import pytest
 import torch
 
-from ganrepro.assemble import module_of
+from ganrepro.assemble import latent_of, module_of
 from ganrepro.build import build
 from ganrepro.cells import cell_of, hydra_at
 from ganrepro.data.images import ImageData, Images
@@ -32,11 +32,32 @@ def maxout(inputs: int, *units: int) -> Shapes:
     return hidden + linear(units[-1], 1)
 
 
+def deconvolutions(inputs: int, base: int, maps: list[int], image: int, kernel: int, norm: bool) -> Shapes:
+    """LSGAN's G: a layer to maps of base x base, transposed convolutions with their batch norms, the image last."""
+    units = maps[0] * base * base
+    found: Shapes = [(units, inputs), (units,), *[(maps[0],)] * (2 * norm)]
+    for i, o in pairwise([*maps, image]):
+        found += [(i, o, kernel, kernel), (o,), *[(o,)] * (2 * norm)]
+    return found[: len(found) - 2 * norm]
+
+
+def convolutions(image: int, maps: list[int], norm: bool) -> Shapes:
+    """5x5 convolutions, each but the first with its batch norm."""
+    found: Shapes = []
+    for i, o in pairwise([image, *maps]):
+        found += [(o, i, 5, 5), (o,), *[(o,)] * (2 * norm * (i != image))]
+    return found
+
+
 # study -> image shape, then each network's parameters as the sheet's layers have them (sections 1.3 to 1.6); the
 # order within a network is the code's. gan_1d has no paper's networks: its sizes are ours.
 MNIST = ((1, 28, 28), {"generator": linear(100, 1200, 1200, 784), "discriminator": maxout(784, 240, 240)})
 FACE = linear(100, 8000, 8000, 2304)
 CIFAR = (3, 32, 32)
+SCENE_64 = (3, 64, 64)
+STABILITY_G = deconvolutions(1024, 4, [512, 256, 128, 64], 3, 5, norm=False)  # BN_G, the study's own choice
+STABILITY_D = [*convolutions(3, [64, 128, 256, 512], norm=True), *linear(8192, 1)]
+RING = ((2,), {"generator": linear(256, 128, 128, 2), "discriminator": linear(2, 128, 128, 1)})
 SHEET: dict[str, tuple[tuple[int, ...], dict[str, Shapes]]] = {
     "gan_mnist": MNIST,
     "gan_saturation": MNIST,
@@ -61,9 +82,69 @@ SHEET: dict[str, tuple[tuple[int, ...], dict[str, Shapes]]] = {
             ],
         },
     ),
+    # ../papers/lsgan.md has these in sections 3 (Figure 3), 4 (Figure 4), 7, 8 and 11b; CIFAR-10's network is ours.
+    "lsgan_stability": (SCENE_64, {"generator": STABILITY_G, "discriminator": STABILITY_D}),
+    "lsgan_codings": (
+        SCENE_64,
+        {
+            "generator": deconvolutions(1024, 4, [512, 256, 128, 64], 3, 5, norm=True),
+            "discriminator": STABILITY_D,
+        },
+    ),
+    "lsgan_gradients": (
+        SCENE_64,
+        {
+            "generator": deconvolutions(1024, 4, [512, 256, 128, 64], 3, 5, norm=True),
+            "discriminator": STABILITY_D,
+        },
+    ),
+    "lsgan_scenes": (
+        (3, 112, 112),
+        {
+            "generator": deconvolutions(1024, 7, [256, 256, 256, 256, 256, 128, 64], 3, 3, norm=True),
+            "discriminator": [*convolutions(3, [64, 128, 256, 512], norm=True), *linear(25088, 1)],
+        },
+    ),
+    "lsgan_hwdb": (
+        (1, 28, 28),
+        {
+            "generator": [
+                (256, 3740), (256,), (6272, 1280), (6272,), (6272,), (6272,), (128, 128, 5, 5), (128,), (128,), (128,),
+                (128, 1, 5, 5), (1,),
+            ],
+            "discriminator": [
+                (256, 3740), (256,), (257, 1, 5, 5), (257,), (320, 513, 5, 5), (320,), (320,), (320,),
+                (1024, 15936), (1024,), (1024,), (1024,), (1, 1280), (1,),
+            ],
+        },
+    ),
+    "lsgan_cifar10": (
+        CIFAR,
+        {
+            "generator": deconvolutions(1024, 4, [512, 256, 128], 3, 5, norm=True),
+            "discriminator": [*convolutions(3, [128, 256, 512], norm=True), *linear(8192, 1)],
+        },
+    ),
+    "lsgan_small_variability": (
+        (1, 28, 28),
+        {
+            "generator": [  # its first batch norm is over units, as that repository's cats have it
+                (8192, 100), *[(8192,)] * 3, *deconvolutions(100, 4, [512, 256, 128], 1, 5, norm=True)[4:],
+            ],
+            "discriminator": [
+                *convolutions(1, [20, 50], norm=True), *linear(2450, 500), (500,), (500,), *linear(500, 1),
+            ],
+        },
+    ),
+    "lsgan_ring": RING,
+    "lsgan_ring_factors": RING,
 }  # fmt: skip
-WITHOUT_NETWORKS = ("gan_theory",)
-BIG = ("gan_tfd_pretrain", "gan_tfd", "gan_cifar10_fc", "gan_cifar10_conv")
+CLASSES = {"lsgan_hwdb": 3740}
+WITHOUT_NETWORKS = ("gan_theory", "lsgan_theory", "lsgan_calibration")
+BIG = (
+    "gan_tfd_pretrain", "gan_tfd", "gan_cifar10_fc", "gan_cifar10_conv", "lsgan_codings", "lsgan_gradients",
+    "lsgan_scenes", "lsgan_hwdb", "lsgan_cifar10",
+)  # fmt: skip
 STUDIES = [
     (path.stem, variant)
     for path in sorted((CONF / "experiment").glob("*.yaml"))
@@ -90,7 +171,7 @@ def data_for(shape: tuple[int, ...], config: dict[str, Any]) -> Any:
     pixels = torch.randint(0, 256, (200, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     split = Images(pixels, torch.zeros(200, dtype=torch.int64))
     scaled = {"value_range": config["data"]["value_range"], "scaling": config["data"].get("scaling", "range")}
-    return ImageData("random", split, split, split, **scaled)
+    return ImageData("random", split, split, split, ["a class"] * CLASSES.get(config["study"], 1), **scaled)
 
 
 def one_update(study: str, variant: str) -> None:
@@ -98,7 +179,7 @@ def one_update(study: str, variant: str) -> None:
     shape, sheet = SHEET[study]
     config = config_of(study, variant)
     data = data_for(shape, config)
-    module = module_of(config, shape, 0, data.pixel_mean())
+    module = module_of(config, shape, 0, data.pixel_mean(), CLASSES.get(study, 1))
     for name, network in module.networks.items():
         assert [tuple(parameter.shape) for parameter in network.parameters()] == sheet[name]
     before = {name: parameter.clone() for name, parameter in module.named_parameters()}
@@ -126,7 +207,13 @@ def test_full_width_and_one_update(study: str, variant: str) -> None:
 def test_full_width_of_the_widest(study: str) -> None:
     shape, sheet = SHEET[study]
     config = config_of(study, "authors_code")
-    given = {"generator": {"latent_dim": config["latent"]["z"]["dim"]}, "discriminator": {}}
+    given: dict[str, dict[str, Any]] = {
+        "generator": {"latent_dim": latent_of(config["latent"], CLASSES.get(study, 1)).dim},
+        "discriminator": {},
+    }
+    if study in CLASSES:
+        for arguments in given.values():
+            arguments["classes"] = CLASSES[study]
     for name, wanted in sheet.items():
         with torch.device("meta"):
             network = build(config["network"][name], shape=shape, **given[name])

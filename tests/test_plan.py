@@ -10,6 +10,7 @@ import pytest
 from ganrepro import reproduce, status
 from ganrepro.assemble import check_fit, folder_of
 from ganrepro.cells import Cell, cells_of
+from ganrepro.how_to_run import Choice
 from ganrepro.plan import describe, duration, heading, plan, run_bytes, seconds_per_update
 from ganrepro.progress import Progress
 from ganrepro.runs import RunFolder, last_row, write_wanted
@@ -47,24 +48,27 @@ def test_the_plan_counts_what_is_left(narrow: Narrow) -> None:
         run = timed(folder, seed, seconds=10.0)
         run.write_record({"status": state, "generator_updates": updates})
     (folder / "seed=0" / "DONE").touch()
-    text = plan([cell], [folder], [2_000_000], workers=1)
+    text = plan([cell], [folder], [2_000_000], Choice(1, 1, 1))
     assert "1 to train, 1 to resume, 1 done" in text
     assert "about 2 min with 1 at once" in text  # 140 updates at a second each
     assert "disk: 4 MB" in text
-    assert "about 70 s with 2 at once" in plan([cell], [folder], [2_000_000], workers=9)
+    assert "about 70 s with 2 at once" in plan([cell], [folder], [2_000_000], Choice(9, 1, 1))
     with RunFolder(folder / "seed=1").locked():
-        assert "1 to train, 1 in training by another process, 1 done" in plan([cell], [folder], [1], workers=1)
+        assert "1 to train, 1 in training by another process, 1 done" in plan([cell], [folder], [1], Choice(1, 1, 1))
+    assert "70 s with 2 populations at once" in plan([cell], [folder], [1], Choice(2, 1, 2)), "seeds 0 and 1, and 2"
+    assert "2 min with 1 population at once" in plan([cell], [folder], [1], Choice(2, 1, 3))
+    assert "how: workers=2 threads=1 population=3; so" in plan([cell], [folder], [1], Choice(2, 1, 3, "so"))
     shorter = narrow("seeds=[0]", "updates=40", "tick=10", "evaluate_every=40", "checkpoint_every=40")
-    assert "1 done (with up to 100 updates, more than updates=40)" in plan([shorter], [folder], [1], workers=1)
+    assert "1 done (with up to 100 updates, more than updates=40)" in plan([shorter], [folder], [1], Choice(1, 1, 1))
 
 
 def test_before_any_timing_the_budget_is_taken_by_updates_and_seeds(narrow: Narrow, tmp_path: Path) -> None:
     cell = narrow("updates=4000", "tick=50", "evaluate_every=500", "checkpoint_every=500", "seeds=6")
     assert cell.study_updates == 3 * 8000
-    text = plan([cell], [tmp_path / "none"], [1], workers=2)
+    text = plan([cell], [tmp_path / "none"], [1], Choice(2, 1, 1))
     assert "about 2 min on two cores (by the study's budget)" in text
-    assert "about 4 min" in plan([cell, cell], [tmp_path / "none", tmp_path / "too"], [1, 1], workers=2)
-    assert "not known" in plan([narrow("budget=null")], [tmp_path / "none"], [1], workers=2)
+    assert "about 4 min" in plan([cell, cell], [tmp_path / "none", tmp_path / "too"], [1, 1], Choice(2, 1, 1))
+    assert "not known" in plan([narrow("budget=null")], [tmp_path / "none"], [1], Choice(2, 1, 1))
 
 
 def test_the_heading_has_what_all_cells_share(conf: Path) -> None:

@@ -58,7 +58,7 @@ class AdversarialModule(L.LightningModule):
         self.players, self.critics = nn.ModuleDict(players), nn.ModuleDict(critics)
         self.latent, self.loss, self.weight = latent, loss, dict(weight)
         self.make_optimizer, self.schedules = make_optimizer, dict(schedules)
-        self.rule, self.k, self.z = RULES[update], k, z
+        self.update, self.rule, self.k, self.z = update, RULES[update], k, z
         self.batch_size, self.tick, self.updates, self.seed = batch_size, tick, updates, seed
         self.choose = choose
         self.generator_updates = 0
@@ -66,6 +66,7 @@ class AdversarialModule(L.LightningModule):
         self.losses: dict[str, Tensor] = {}
         self.sums: dict[str, tuple[Tensor, int]] = {}
         self.streams: dict[str, torch.Generator] = {}
+        self.stepped_by: list[Any] = []  # in a population (ganrepro.population): its optimizers, this member's part
 
     # What a paper says: its losses from D's outputs. -----------------------------------------------------------
 
@@ -134,8 +135,8 @@ class AdversarialModule(L.LightningModule):
         return [self.make_optimizer(name, network.parameters()) for name, network in self.networks.items()]
 
     def on_fit_start(self) -> None:
-        self.use_streams(self.device)
         self.feed: Feed = self.data.feed(self.seed, self.device)
+        self.use_streams(self.device)
         self.parameters_of = {name: list(network.parameters()) for name, network in self.networks.items()}
         # Raw optimizers save about 0.3 ms a round (benchmarks/), but skip what Lightning does for other precisions
         # and for several ranks: two ranks with a raw backward end with different weights and no error.
@@ -145,8 +146,8 @@ class AdversarialModule(L.LightningModule):
         self.starts = [{setting: each.defaults[setting] for setting in self.schedules} for each in self.raw_optimizers]
 
     @property
-    def raw_optimizers(self) -> list[torch.optim.Optimizer]:
-        return self.optimizers(use_pl_optimizer=False)  # type: ignore[return-value]
+    def raw_optimizers(self) -> list[Any]:
+        return self.stepped_by or self.optimizers(use_pl_optimizer=False)  # type: ignore[return-value]
 
     def update_players(self, losses: Mapping[str, Tensor]) -> None:
         """Differentiates each loss with respect to its own player only, then lets those players step together."""
@@ -157,8 +158,9 @@ class AdversarialModule(L.LightningModule):
         for name in stepping:
             self.optimizer_of[name].zero_grad(set_to_none=True)
             backward = Tensor.backward if self.raw else self.manual_backward
-            weighted = losses[name] if self.weight[name] == 1 else losses[name] * self.weight[name]
-            backward(weighted, inputs=self.parameters_of[name], retain_graph=name != stepping[-1])
+            backward(
+                self.objective(name, losses[name]), inputs=self.parameters_of[name], retain_graph=name != stepping[-1]
+            )
         for name in losses if self.choose is not None else ():
             self.log_mean(f"steps/{name}", torch.tensor(float(name in stepping)))
         for name in stepping:
@@ -167,6 +169,10 @@ class AdversarialModule(L.LightningModule):
                 constrain()
         for name, loss in losses.items():
             self.log_mean(f"loss/{name}", loss)
+
+    def objective(self, name: str, loss: Tensor) -> Tensor:
+        """The number that player `name` differentiates."""
+        return loss if self.weight[name] == 1 else loss * self.weight[name]
 
     def apply_schedules(self) -> None:
         """Sets each scheduled setting to its value at the present clock."""

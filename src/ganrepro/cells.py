@@ -48,7 +48,11 @@ NOT_IDENTITY = frozenset(
         "workers",
         "data.root",
         "data.folder",  # the fingerprint says what lies there
+        "data.train_folder",
+        "data.test_folder",
         "data.download",
+        "evaluation.scorers",
+        "model.scorers",
         "trainer.accelerator",
     ]
 )
@@ -205,16 +209,23 @@ def _differences(
     config: dict[str, Any], choices: Mapping[str, str], frame: tuple[str, ...]
 ) -> Iterator[tuple[str, str]]:
     """What differs from the study's own configuration: first whole options, then single values."""
-    taken: tuple[str, ...] = ()
     own, _, own_choices = _own(frame)
-    for group, choice in choices.items():
-        if group in FRAME or group.startswith("hydra") or choice == own_choices.get(group):
-            continue
-        other = _own((*frame, *taken, f"{group}={choice}"))[0]
-        if _telling(other) != _telling(own):  # norm and labels change other groups' keys
-            taken += (f"{group}={choice}",)
-            yield group, choice
-            own = other
+    taken: tuple[str, ...] = ()
+    chosen = {
+        group: choice
+        for group, choice in choices.items()
+        if choice != own_choices.get(group, choice) and group not in FRAME and not group.startswith("hydra")
+    }
+    while chosen:  # again after each, because labels=as_shipped does nothing until norm and optimizer are taken
+        for group, choice in chosen.items():
+            other = _own((*frame, *taken, f"{group}={choice}"))[0]
+            if _telling(other) != _telling(own):
+                break  # norm and labels change keys of other groups
+        else:
+            break
+        del chosen[group]
+        taken, own = (*taken, f"{group}={choice}"), other
+        yield group, choice
     mine, theirs = schema.flatten(config), schema.flatten(own)
     for key in sorted(mine.keys() | theirs.keys()):
         if mine.get(key) != theirs.get(key) and (key in SHOWN or not exempt(key)):

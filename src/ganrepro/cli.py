@@ -71,7 +71,9 @@ def run(conf: Path, words: list[str]) -> int:
     with hydra_at(conf):
         cells = cells_of(overrides, sweep)
     from ganrepro.assemble import check_fit, check_measurement, folder_of, is_measurement
+    from ganrepro.how_to_run import how_to_run, stackable_weights, this_machine
     from ganrepro.plan import PICTURES, plan, run_bytes
+    from ganrepro.population import check_population
     from ganrepro.runs import RunFolder
     from ganrepro.train import check_startable, state_of
 
@@ -80,13 +82,17 @@ def run(conf: Path, words: list[str]) -> int:
     else:
         folders = [folder_of(cell) for cell in cells]
         refuse_twins(cells, folders)
-    sizes = []
+    sizes, weights = [], None
     for cell in cells:
         if is_measurement(cell.config):
             check_measurement(cell)
             sizes.append(PICTURES)
         else:
-            sizes.append(run_bytes(check_fit(cell), cell.config["optimizer"]["_target_"]))
+            module = check_fit(cell)
+            sizes.append(run_bytes(module, cell.config["optimizer"]["_target_"]))
+            if cell.config["population"] > 1:
+                check_population(module)
+            weights = stackable_weights(module) if weights is None else weights
     runs = [
         (RunFolder(folder / f"seed={n}"), cell, n)
         for cell, folder in zip(cells, folders, strict=True)
@@ -94,14 +100,14 @@ def run(conf: Path, words: list[str]) -> int:
     ]
     for each, cell, seed in runs:
         check_startable(each, cell, seed)
-    workers = min(cells[0].config["workers"] or default_workers(cells[0]), len(runs))
+    how = how_to_run(cells[0], this_machine(cells[0].config["trainer"]["accelerator"]), len(cells), weights)
     if not cells[0].config["plan"]:
         check_writable(Path(cells[0].config["runs"]))
-    print(plan(cells, folders, sizes, workers))
+    print(plan(cells, folders, sizes, how))
     if cells[0].config["plan"]:
         return 0
     if any(state_of(each, cell) != "skip" for each, cell, _ in runs):
-        carry_out(conf, overrides, cells, folders, workers, sweep)
+        carry_out(conf, overrides, cells, folders, how.workers, sweep)
     return summarise(conf, cells, folders)
 
 
@@ -145,14 +151,16 @@ def carry_out(
     """Hands the cells to Hydra's launcher and shows how far their runs are."""
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+    from ganrepro.population import groups
     from ganrepro.progress import Progress
     from ganrepro.runs import write_wanted
 
     for cell, folder in zip(cells, folders, strict=True):
         if not cell.config["resume"]:
             write_wanted(folder, cell.seeds, cell.config["updates"])
-    if workers > 1:  # then every seed of every cell is a job of its own, so that no core is left idle
-        axis = "seeds=" + ",".join(f"[{seed}]" for seed in cells[0].seeds)
+    if workers > 1:  # then every population, or seed, of every cell is a job of its own, so that no core is left idle
+        jobs = groups(cells[0].seeds, max(cell.config["population"] for cell in cells))
+        axis = "seeds=" + ",".join("[" + ",".join(map(str, seeds)) + "]" for seeds in jobs)
         overrides = [*(word for word in overrides if not word.startswith("seeds=")), axis]
         overrides += ["hydra.sweeper.params=null"] * (not sweep)  # one cell was typed, not the study's grid
         sweep = True
@@ -163,17 +171,6 @@ def carry_out(
             start_hydra(conf, ["-m"] * sweep, overrides)
         except TerminatedWorkerError:
             print("A worker process was killed (out of memory?). The same command goes on.", file=sys.stderr)
-
-
-def default_workers(cell: "Cell") -> int:
-    """One worker a GPU, or as many as the cores carry: two workers with two threads each on two cores crawl."""
-    import torch
-
-    from ganrepro.assemble import device_of
-
-    if device_of(cell.config["trainer"]["accelerator"]) == "cuda":
-        return torch.cuda.device_count()
-    return max(1, (os.cpu_count() or 1) // cell.config["threads"])
 
 
 def start_hydra(conf: Path, flags: list[str], overrides: list[str]) -> None:

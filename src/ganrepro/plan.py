@@ -10,16 +10,19 @@ from typing import Any
 import torch
 
 from ganrepro.cells import Cell
+from ganrepro.how_to_run import Choice
+from ganrepro.population import groups
 from ganrepro.runs import RunFolder
 from ganrepro.train import state_of
 
 WORDS = {"train": "to train", "resume": "to resume", "busy": "in training by another process", "skip": "done"}
+TO_DO = ("train", "resume")
 SECONDS_KNOWN = 5  # ticks of timing.jsonl before they are believed
 PICTURES = 1_000_000  # bytes of samples, artifacts and rows, roughly
 
 
-def plan(cells: list[Cell], folders: list[Path], sizes: list[int], workers: int) -> str:
-    """One line a cell: its folder and what its seeds need; then the time and the disk. sizes: bytes of a run."""
+def plan(cells: list[Cell], folders: list[Path], sizes: list[int], how: Choice) -> str:
+    """One line a cell: its folder and what its seeds need; then how, the time and the disk. sizes: bytes of a run."""
     lines, seconds, disk, jobs, updates = [], 0.0, 0, 0, 0
     unknown = False
     for cell, folder, size in zip(cells, folders, sizes, strict=True):
@@ -30,21 +33,23 @@ def plan(cells: list[Cell], folders: list[Path], sizes: list[int], workers: int)
         longer = [n for run in runs if (n := run.record.get("generator_updates", 0)) > cell.config["updates"]]
         if count["skip"] and longer:
             lines[-1] += f" (with up to {max(longer):,} updates, more than updates={cell.config['updates']})"
-        todo = [run for run, state in zip(runs, states, strict=True) if state in ("train", "resume")]
+        missing = {seed: run for seed, run, state in zip(cell.seeds, runs, states, strict=True) if state in TO_DO}
+        todo = list(missing.values())
         left = sum(cell.config["updates"] - min(run.reached(), cell.config["updates"]) for run in todo)
         per_update = seconds_per_update(folder)
         unknown |= bool(todo) and per_update is None
         seconds += left * (per_update or 0)
         disk += len(todo) * size
-        jobs += len(todo)
+        jobs += sum(any(seed in missing for seed in group) for group in groups(cell.seeds, how.population))
         updates += left
-    busy = max(1, min(workers, jobs))
-    time = f"about {duration(seconds / busy)} with {busy} at once"
+    busy = max(1, min(how.workers, jobs))
+    at_once = f"{busy} at once" if how.population == 1 else f"{busy} population{'s' * (busy > 1)} at once"
+    time = f"about {duration(seconds / busy)} with {at_once}"
     if unknown:
         time = by_budget(cells[0], updates)
     if not jobs:
         return "\n".join([f"{heading(cells)}:", *lines])
-    return "\n".join([f"{heading(cells)}:", *lines, f"  time: {time}; disk: {disk / 1e6:.0f} MB"])
+    return "\n".join([f"{heading(cells)}:", *lines, f"  how: {how}", f"  time: {time}; disk: {disk / 1e6:.0f} MB"])
 
 
 def heading(cells: list[Cell]) -> str:

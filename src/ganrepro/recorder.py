@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ class Recorder(L.Callback):
     evaluate: called without arguments at multiples of `evaluate_every` updates; must draw from streams of its own.
     state: a checkpoint to go on from, or None. at_start: whether the untrained networks are evaluated too.
     After training, `reason` is None or why the run diverged; `best` is the best evaluated row so far.
+    As a callback it serves a run that trains alone; a population calls `start` and `end_of_tick` for each member.
     """
 
     def __init__(
@@ -48,41 +49,50 @@ class Recorder(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         assert isinstance(module, AdversarialModule)
+        self.start(module, trainer.loggers)
+        trainer.should_stop = module.generator_updates >= module.updates  # cut off between the last row and DONE
+
+    def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        assert isinstance(module, AdversarialModule)
+        self.end_of_tick(module, trainer.loggers, time.monotonic() - self.begun)
+        trainer.should_stop = module.generator_updates >= module.updates or self.reason is not None
+
+    def start(self, module: AdversarialModule, loggers: Sequence[Any]) -> None:
+        """Goes back to the checkpoint, or writes what there is before the first update."""
         if self.state is not None:
             restore(module, self.state)
             for row in self.rows_so_far():
                 self.consider(row)
         else:
             save_png(self.folder.samples / "real.png", module.data.picture(module.data.examples(SHOWN)))
-            self.draw_samples(trainer, module)
+            self.draw_samples(module, loggers)
             if self.at_start:
                 row = {"generator_updates": 0, "images_seen": 0, **self.measure(0)}
                 self.folder.append(self.folder.metrics, row)
-                log_row(trainer.loggers, row)
-        trainer.should_stop = module.generator_updates >= module.updates  # cut off between the last row and DONE
+                log_row(loggers, row)
         self.begun, self.images = time.monotonic(), module.images_seen
 
-    def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        assert isinstance(module, AdversarialModule)
+    def end_of_tick(
+        self, module: AdversarialModule, loggers: Sequence[Any], trained: float, together: int | None = None
+    ) -> None:
+        """trained: seconds since the last tick's end. together: how many trained in them, in a population."""
         updates, row = module.generator_updates, module.tick_means()
-        trained = time.monotonic() - self.begun
         self.reason = not_finite(row)
         row = {"generator_updates": updates, "images_seen": module.images_seen, **row}
         last, due = updates >= module.updates, updates % self.evaluate_every == 0
         keep = last or updates % self.checkpoint_every < module.tick
         if not self.reason and keep:
-            self.reason = self.draw_samples(trainer, module)
+            self.reason = self.draw_samples(module, loggers)
         if not self.reason and (keep or due):
             self.reason = not_finite(dict(module.named_parameters()))
         if not self.reason and due:
             row |= self.measure(updates)
         self.folder.append(self.folder.metrics, row)
-        log_row(trainer.loggers, row)
+        log_row(loggers, row)
         self.keep_if_best(module, row)
         if not self.reason and keep:
             self.folder.save_checkpoint(checkpoint(module, self.folder.metrics.stat().st_size), updates)
-        self.write_timing(module, trained)
-        trainer.should_stop = last or self.reason is not None
+        self.write_timing(module, trained, together)
 
     def measure(self, updates: int) -> dict[str, float]:
         """The evaluation's scalars; what it wants to be drawn of this moment goes into artifacts/."""
@@ -122,24 +132,28 @@ class Recorder(L.Callback):
             self.best = row
         return better
 
-    def draw_samples(self, trainer: L.Trainer, module: AdversarialModule) -> str | None:
+    def draw_samples(self, module: AdversarialModule, loggers: Sequence[Any]) -> str | None:
         """Saves and logs the picture of the present samples; says so if they are all the same."""
         samples = module.sample(SHOWN)
         path = self.folder.samples / f"updates={module.generator_updates:07d}.png"
         save_png(path, module.data.picture(samples))
-        log_picture(trainer.loggers, path, module.generator_updates)
+        log_picture(loggers, path, module.generator_updates)
         constant = bool(samples.std(0).max() < CONSTANT * module.data.span)
         return "constant output" if constant and module.generator_updates else None
 
-    def write_timing(self, module: AdversarialModule, trained: float) -> None:
-        """One row of timing.jsonl: seconds of this tick with and without what was done at its end."""
-        now = time.monotonic()
+    def write_timing(self, module: AdversarialModule, trained: float, together: int | None) -> None:
+        """One row of timing.jsonl: seconds of this tick with and without what was done at its end.
+
+        In a population they are an equal share of what all members took together, and `together` is how many; images
+        a second are those that this run saw pass, which was beside the others.
+        """
+        now, share = time.monotonic(), together or 1
         row = {
             "generator_updates": module.generator_updates,
-            "seconds": round(now - self.begun, 4),
-            "train_seconds": round(trained, 4),
+            "seconds": round((now - self.begun) / share, 4),
+            "train_seconds": round(trained / share, 4),
             "images_per_second": round((module.images_seen - self.images) / trained, 1),
-        }
+        } | ({"together": together} if together else {})
         self.folder.append(self.folder.timing, row)
         self.begun, self.images = now, module.images_seen
 
@@ -157,8 +171,16 @@ def not_finite(values: dict[str, Any]) -> str | None:
 
 def weights_of(module: AdversarialModule) -> dict[str, Any]:
     """What can be sampled from, and no more: the networks and when they were so."""
-    networks = {name: network.state_dict() for name, network in module.networks.items()}
+    networks = {
+        name: {key: apart(tensor) for key, tensor in network.state_dict().items()}
+        for name, network in module.networks.items()
+    }
     return {"networks": networks, "generator_updates": module.generator_updates}
+
+
+def apart(tensor: torch.Tensor) -> torch.Tensor:
+    """A member's weights are a part of its population's, and torch.save would write them all."""
+    return tensor if tensor.untyped_storage().nbytes() == tensor.nbytes else tensor.clone()
 
 
 def checkpoint(module: AdversarialModule, metrics_bytes: int) -> dict[str, Any]:

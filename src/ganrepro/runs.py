@@ -4,7 +4,7 @@ import json
 import os
 import pickle
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -86,6 +86,51 @@ def updates_of(checkpoint: Path) -> int:
     return int(checkpoint.stem.partition("=")[2])
 
 
+def in_step(runs: Mapping[int, "RunFolder"]) -> list[dict[int, "RunFolder"]]:
+    """Runs, by seed, in parts that have a starting point in common: a checkpoint after as many updates, or none yet.
+
+    A run that was cut off may begin anew, to go on beside others; a finished one, which is made longer, may not.
+    """
+    parts: list[tuple[dict[int, RunFolder], set[int]]] = []
+    for seed, run in runs.items():
+        mine = run.starting_points()
+        for members, shared in parts:
+            if shared & mine:
+                members[seed] = run
+                shared &= mine
+                break
+        else:
+            parts.append(({seed: run}, mine))
+    return [members for members, _ in parts]
+
+
+def shared_states(
+    runs: Mapping[int, "RunFolder"], named: Path | None = None
+) -> dict[int, dict[str, Any] | None] | None:
+    """By seed, the newest checkpoint that all of `in_step`'s runs share, or None to begin anew.
+
+    named: that of the only run instead. Newer ones are deleted: the rows before them will be. None in all when one
+    cannot be read; it is renamed to .corrupt, and they may be in step no longer.
+    """
+    if named:
+        return {seed: read_checkpoint(named) for seed in runs}
+    updates = max(set.intersection(*(run.starting_points() for run in runs.values())), default=0)
+    states: dict[int, dict[str, Any] | None] = {}
+    for seed, run in runs.items():
+        states[seed] = None
+        for path in run.all_checkpoints() if updates else ():
+            if updates_of(path) > updates:
+                path.unlink()
+            elif updates_of(path) == updates:
+                try:
+                    states[seed] = read_checkpoint(path)
+                except UserError as error:
+                    print(f"{error} Falling back to what there is before.", flush=True)
+                    path.replace(path.with_suffix(".corrupt"))
+                    return None
+    return states
+
+
 class RunFolder:
     """runs/<study>/<scale>/<cell>/seed=<n>/ and the files in it."""
 
@@ -161,6 +206,10 @@ class RunFolder:
         write_atomically(self.checkpoints / f"updates={updates:09d}.ckpt", lambda file: torch.save(state, file))
         for old in self.all_checkpoints()[2:]:
             old.unlink()
+
+    def starting_points(self) -> set[int]:
+        """The updates that training can go on from; 0, to begin anew, where there is no result to lose."""
+        return {updates_of(path) for path in self.all_checkpoints()} | (set() if self.done.exists() else {0})
 
     def newest_checkpoint(self) -> dict[str, Any] | None:
         """The newest that can be read, or None; one line for each that cannot, which is renamed to .corrupt."""

@@ -1,4 +1,4 @@
-"""The propositions of the 2014 paper on discrete toys, with the losses that the networks are trained with.
+"""What the papers prove, on discrete toys with the losses that the networks are trained with.
 
 A toy is a pair of distributions p (data) and q (generator) over a few symbols, with rational weights: n atoms are
 spread over the symbols, so that the mean over atoms is the exact expectation and the loss can be called as it is. D is
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ganrepro.errors import UserError
 from ganrepro.evaluation.base import Evaluated, Streams
+from ganrepro.losses import LeastSquares
 
 
 @dataclass(frozen=True)
@@ -62,16 +63,8 @@ def random_toy(symbols: int, atoms: int, generator: torch.Generator) -> Toy:
     return Toy(counts(), counts())
 
 
-class DiscreteToys:
-    """Trains D on random toys, and on one with p = q, and measures how far it ends from the closed forms.
-
-    opt_d_error: max |D - p / (p + q)| over all symbols (Proposition 1). value_error: max |V - (-log 4 + 2 JSD)| over
-    all toys, the one with p = q included, where V should be -log 4 (Theorem 1). minimum_error and half_error: that
-    toy's |V + log 4| and max |D - 1/2|. V is minus D's loss.
-    """
-
-    monitor = "value_error"
-    mode = "min"
+class Toys:
+    """Random toys, and at the end one with p = q."""
 
     def __init__(self, loss: Any, toys: int = 20, symbols: int = 8, atoms: int = 64) -> None:
         """atoms: the weights' common denominator. Raises UserError for fewer atoms than symbols, or no toy."""
@@ -81,13 +74,33 @@ class DiscreteToys:
             raise UserError(f"{type(loss).__name__} is not a loss of logits, to which these closed forms belong.")
         self.loss, self.toys, self.symbols, self.atoms = loss, toys, symbols, atoms
 
+    def draw(self, generator: torch.Generator) -> list[Toy]:
+        """`toys` random ones, then the first one's p against itself."""
+        toys = [random_toy(self.symbols, self.atoms, generator) for _ in range(self.toys)]
+        return [*toys, Toy(toys[0].p, toys[0].p)]
+
+
+def as_arrays(**columns: list[float] | Tensor) -> dict[str, dict[str, Any]]:
+    """theory.npz: float64 arrays."""
+    return {"theory": {name: torch.as_tensor(column, dtype=torch.float64).numpy() for name, column in columns.items()}}
+
+
+class DiscreteToys(Toys):
+    """Trains D on random toys, and on one with p = q, and measures how far it ends from the 2014 paper's closed forms.
+
+    opt_d_error: max |D - p / (p + q)| over all symbols (Proposition 1). value_error: max |V - (-log 4 + 2 JSD)| over
+    all toys, the one with p = q included, where V should be -log 4 (Theorem 1). minimum_error and half_error: that
+    toy's |V + log 4| and max |D - 1/2|. V is minus D's loss.
+    """
+
+    monitor = "value_error"
+    mode = "min"
+
     def __call__(self, streams: Streams, updates: int) -> Evaluated:
         """The four errors, and theory.npz with each symbol's d and d_formula and each toy's value and jsd."""
         generator = streams("toys")
-        toys = [random_toy(self.symbols, self.atoms, generator) for _ in range(self.toys)]
-        toys.append(Toy(toys[0].p, toys[0].p))
         learned, formula, values, divergences = [], [], [], []
-        for toy in toys:
+        for toy in self.draw(generator):
             logits, loss = optimal_discriminator(toy, self.loss, updates, generator)
             p, q = toy.densities
             learned.append(logits.sigmoid())
@@ -102,6 +115,66 @@ class DiscreteToys:
             "minimum_error": abs(values[-1] + math.log(4)),
             "half_error": (learned[-1] - 0.5).abs().max().item(),
         }
-        arrays = {"d": d, "d_formula": d_formula, "value": torch.tensor(values, dtype=torch.float64)}
-        arrays["jsd"] = torch.tensor(divergences, dtype=torch.float64)
-        return Evaluated(metrics, {"theory": {name: array.double().numpy() for name, array in arrays.items()}})
+        return Evaluated(metrics, as_arrays(d=d, d_formula=d_formula, value=values, jsd=divergences))
+
+
+def pearson(p: Tensor, q: Tensor) -> float:
+    """Pearson's chi-square of p + q against 2q, sum of (2q - (p + q))^2 / (p + q), of two positive densities."""
+    return ((2 * q - (p + q)).square() / (p + q)).sum().item()
+
+
+class LeastSquaresToys(Toys):
+    """The closed forms of Mao et al. 2017, section 3.3, at the D that each toy's least squares lead to.
+
+    G's criterion there is C = 1/2 E_p (D - c)^2 + 1/2 E_q (D - c)^2, whose first term, of real images, G cannot change
+    while D stands still. Two codings of the labels are trained on every toy: (a, b, c) = (-1, 1, 0), which meets the
+    paper's conditions b - c = 1 and b - a = 2, and the study's own.
+
+    opt_d_error: max |D - (b p + a q) / (p + q)| over symbols, toys and both codings.
+    chi2_error: max |C - chi^2(p + q || 2q) / 2| over the toys, for -1, 1, 0.
+    criterion_error: max |C - (m^2 + h^2 chi^2 / 2)| over the toys for the study's coding, with m = (a + b) / 2 - c and
+        h = (b - a) / 2. That is what C becomes with the optimal D put in, whatever the labels are: the conditions make
+        m = 0 and h = 1; (0, 1, 1) breaks both, and C = 1/2 sum of q^2 / (p + q) = 1/4 + chi^2 / 8 has the same minimum.
+    """
+
+    monitor = "chi2_error"
+    mode = "min"
+
+    def __init__(self, loss: Any, toys: int = 20, symbols: int = 8, atoms: int = 64) -> None:
+        """As Toys; raises UserError for a loss other than the mean of least squares."""
+        super().__init__(loss, toys, symbols, atoms)
+        if not isinstance(loss, LeastSquares) or loss.reduction != "mean":
+            raise UserError("lsgan_theory has the closed forms of least squares: choose loss=lsgan, reduction=mean.")
+
+    def __call__(self, streams: Streams, updates: int) -> Evaluated:
+        """The three errors, and theory.npz with, of the study's coding, each symbol's d and d_formula and each toy's
+        criterion and chi2.
+        """
+        generator = streams("toys")
+        toys = self.draw(generator)
+        d, d_formula, criteria = self.optimum(self.loss, toys, updates, generator)
+        met = LeastSquares(-1.0, 1.0, 0.0)
+        d_met, d_met_formula, halves = self.optimum(met, toys, updates, generator)
+        divergences = torch.tensor([pearson(*toy.densities) for toy in toys], dtype=torch.float64)
+        middle = (self.loss.fake + self.loss.real) / 2 - self.loss.target
+        half = (self.loss.real - self.loss.fake) / 2
+        metrics = {
+            "opt_d_error": max((d - d_formula).abs().max().item(), (d_met - d_met_formula).abs().max().item()),
+            "chi2_error": (halves - divergences / 2).abs().max().item(),
+            "criterion_error": (criteria - (middle**2 + half**2 * divergences / 2)).abs().max().item(),
+        }
+        return Evaluated(metrics, as_arrays(d=d, d_formula=d_formula, criterion=criteria, chi2=divergences))
+
+    def optimum(
+        self, loss: LeastSquares, toys: list[Toy], updates: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """(D as trained [all symbols], the formula's, G's criterion at the trained one [toys]), float64."""
+        learned, formula, criteria = [], [], []
+        for toy in toys:
+            outputs, _ = optimal_discriminator(toy, loss, updates, generator)
+            p, q = toy.densities
+            learned.append(outputs)
+            formula.append((loss.real * p + loss.fake * q) / (p + q))
+            on_both = (loss.generator(outputs.repeat_interleave(atoms)) for atoms in (toy.p, toy.q))
+            criteria.append(sum(on_both, torch.zeros(())))
+        return torch.cat(learned), torch.cat(formula), torch.stack(criteria)

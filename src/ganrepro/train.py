@@ -7,7 +7,10 @@ import shutil
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +28,19 @@ from ganrepro.errors import UserError
 from ganrepro.evaluation import Evaluated
 from ganrepro.inputs import check_input, load_input
 from ganrepro.measure import measure_seed
+from ganrepro.population import Part, PopulationRecorder, groups, population_of
 from ganrepro.provenance import hardware, provenance, source_digest
 from ganrepro.recorder import Recorder, weights_of, write_arrays
-from ganrepro.runs import FINISHED, Busy, RunFolder, read_checkpoint, updates_of, write_atomically
+from ganrepro.runs import (
+    FINISHED,
+    Busy,
+    RunFolder,
+    in_step,
+    read_checkpoint,
+    shared_states,
+    updates_of,
+    write_atomically,
+)
 from ganrepro.streams import stream
 
 
@@ -65,42 +78,126 @@ def train_cell(cell: Cell, folder: Path, claims: dict[str, str], say: Callable[[
     """Trains every seed that is not there yet. A seed that fails is recorded as an error and the next one starts."""
     torch.set_num_threads(cell.config["threads"])
     quiet_lightning()
-    for seed in cell.seeds:
-        run = RunFolder(folder / f"seed={seed}")
-        try:
-            with run.locked():
-                train_or_record(cell, run, seed, claims)
-        except UserError as error:
-            say(str(error) if isinstance(error, Busy) else f"{run.path}: {error}")
-        except Exception as error:
-            if cell.config["debug"]:
-                raise
-            say(f"{run.path}: {type(error).__name__}: {str(error).splitlines()[0]} (error.txt has the traceback)")
+    for seeds in groups(cell.seeds, 1 if is_measurement(cell.config) else cell.config["population"]):
+        with ExitStack() as locks:
+            missing = {}
+            for seed in seeds:
+                run = RunFolder(folder / f"seed={seed}")
+                with said(run.path, cell, say):
+                    locks.enter_context(run.locked())
+                    with recorded({seed: run}, cell):
+                        if prepare(cell, run, seed):
+                            missing[seed] = run
+            for part in in_step(missing):
+                with said(next(iter(part.values())).path, cell, say), recorded(part, cell):
+                    train_seeds(cell, part, claims)
 
 
-def train_or_record(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str]) -> None:
-    """Trains one seed unless it is there. A failure is recorded and raised; a result that was there before stays."""
-    state = state_of(run, cell)
-    longer = state == "resume" and run.done.exists()
-    try:
-        if state == "train" and run.record:
-            put_aside(run)
-        if state != "skip":
+def train_seeds(cell: Cell, runs: dict[int, RunFolder], claims: dict[str, str]) -> None:
+    """Trains seeds that start from the same updates."""
+    if is_measurement(cell.config) or cell.config["population"] == 1:
+        for seed, run in runs.items():
             (measure_seed if is_measurement(cell.config) else train_seed)(cell, run, seed, claims)
+    else:
+        train_population(cell, runs, claims)
+
+
+def prepare(cell: Cell, run: RunFolder, seed: int) -> bool:
+    """Whether this seed is to be trained; UserError where it is and cannot."""
+    state = state_of(run, cell)
+    if state == "train" and run.record:
+        put_aside(run)
+    check_startable(run, cell, seed)
+    return state != "skip"
+
+
+@contextmanager
+def said(path: Path, cell: Cell, say: Callable[[str], None]) -> Iterator[None]:
+    """Says what goes wrong in the block in a line, and goes on after it."""
+    try:
+        yield
+    except UserError as error:
+        say(str(error) if isinstance(error, Busy) else f"{path}: {error}")
     except Exception as error:
-        if not isinstance(error, UserError):
-            (run.path / "error.txt").write_text(traceback.format_exc())
-        if not longer:
-            reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-            run.write_record({**run.record, "status": "error", "reason": reason})
+        if cell.config["debug"]:
+            raise
+        say(f"{path}: {type(error).__name__}: {str(error).splitlines()[0]} (error.txt has the traceback)")
+
+
+@contextmanager
+def recorded(runs: dict[int, RunFolder], cell: Cell) -> Iterator[None]:
+    """Records what goes wrong in the block with each of these runs; a result that was there before stays."""
+    try:
+        yield
+    except Exception as error:
+        for run in runs.values():
+            if state_of(run, cell) == "skip":  # of a population, those that had ended
+                continue
+            if not isinstance(error, UserError):
+                (run.path / "error.txt").write_text(traceback.format_exc())
+            if not run.done.exists():
+                reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+                run.write_record({**run.record, "status": "error", "reason": reason})
         raise
 
 
 def train_seed(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str]) -> None:
     """Trains one seed from where its folder stands to `updates`, evaluates it and writes its record."""
+    named = named_checkpoint(cell.config)
+    state = read_checkpoint(named) if named else run.newest_checkpoint()
+    one = begin(cell, run, seed, claims, state)
+    try:
+        fit(one.module, one.recorder, one.logger, cell.config)
+        conclude(one, cell.config)
+    finally:
+        one.close(failed=True)
+
+
+def train_population(cell: Cell, runs: dict[int, RunFolder], claims: dict[str, str]) -> None:
+    """Trains seeds that have a starting point in common at once, from the newest that they share; see population.py."""
+    states = shared_states(runs, named_checkpoint(cell.config))
+    if states is None:  # one could not be read, and without it they may share another, or none
+        for part in in_step(runs):
+            train_population(cell, part, claims)
+        return
+    size = cell.config["population"]
+    members = {seed % size: begin(cell, run, seed, claims, states[seed]) for seed, run in runs.items()}
+    try:
+        population = population_of([one.module for one in members.values()], size)
+        population.use_data(data_of(cell))
+        ends = {place: partial(conclude, one, cell.config) for place, one in members.items()}
+        parts = {place: Part(one.recorder, one.logger, ends[place]) for place, one in members.items()}
+        fit(population, PopulationRecorder(parts), False, cell.config)
+        for place in population.live:
+            conclude(members[place], cell.config)
+    finally:
+        for one in members.values():
+            one.close(failed=True)
+
+
+@dataclass
+class Training:
+    """A seed that is being trained. record: what is known of it before the first update."""
+
+    run: RunFolder
+    module: AdversarialModule
+    recorder: Recorder
+    logger: Any
+    evaluate: Callable[[bool], Evaluated]
+    record: dict[str, Any]
+    open: bool = True
+
+    def close(self, failed: bool) -> None:
+        """Ends its logger, once."""
+        if self.open:
+            loggers.close([self.logger], failed)
+        self.open = False
+
+
+def begin(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str], state: dict[str, Any] | None) -> Training:
+    """Everything that a seed needs to train on from a checkpoint, or anew; its folder is put where that stands."""
     config, data = cell.config, data_of(cell)
-    check_startable(run, cell, seed)
-    state = starting_point(run, config)
+    go_back(run, state)
     (run.path / "error.txt").unlink(missing_ok=True)
     OmegaConf.save(OmegaConf.create(config), run.path / "config.yaml")
     record = {**provenance(cell, data, identity_of(cell), seed, claims), "status": "running", "reason": None}
@@ -125,36 +222,33 @@ def train_seed(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str]) ->
         getattr(evaluation, "at_start", False),
     )
     about = loggers.About(run, config["study"], run.path.parent.name, seed, config)
-    logger = build(config["logger"], about=about)
-    failed = True
-    try:
-        fit(module, recorder, logger, config)
-        result = finish(module, run, recorder, evaluate, record)
-        failed = False
-    finally:
-        loggers.close([logger], failed)
+    return Training(run, module, recorder, build(config["logger"], about=about), evaluate, record)
+
+
+def conclude(one: Training, config: dict[str, Any]) -> None:
+    """The last evaluation, the result and DONE; then what is not kept is deleted."""
+    run = one.run
+    result = finish(one.module, run, one.recorder, one.evaluate, one.record)
+    one.close(failed=False)
     if config["keep"] == "weights":
-        write_atomically(run.weights, lambda file: torch.save(weights_of(module), file))
+        write_atomically(run.weights, lambda file: torch.save(weights_of(one.module), file))
     run.write_record(result)
     run.done.touch()  # before anything goes: a kill here leaves too much, never too little
     for old in run.all_checkpoints()[int(config["keep"] == "full") :]:
         old.unlink()
 
 
-def starting_point(run: RunFolder, config: dict[str, Any]) -> dict[str, Any] | None:
-    """The checkpoint to go on from, with metrics.jsonl cut back to it; None starts anew."""
-    named = named_checkpoint(config)
-    state = read_checkpoint(named) if named else run.newest_checkpoint()
-    if state is None:
-        if run.done.exists():
-            raise UserError("it has no checkpoint that can be read, so it cannot be made longer.")
-        for path in (run.metrics, run.timing):
-            path.unlink(missing_ok=True)
-        for path in (run.samples, run.checkpoints):
-            shutil.rmtree(path, ignore_errors=True)
-        return None
-    run.rewind(state["metrics_bytes"])
-    return state
+def go_back(run: RunFolder, state: dict[str, Any] | None) -> None:
+    """Cuts metrics.jsonl back to the checkpoint that is gone on from; None starts anew."""
+    if state is not None:
+        run.rewind(state["metrics_bytes"])
+        return
+    if run.done.exists():
+        raise UserError("it has no checkpoint that can be read, so it cannot be made longer.")
+    for path in (run.metrics, run.timing):
+        path.unlink(missing_ok=True)
+    for path in (run.samples, run.checkpoints):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def named_checkpoint(config: dict[str, Any]) -> Path | None:
@@ -187,7 +281,7 @@ def evaluator(module: AdversarialModule, data: Any, evaluation: Any, seed: int) 
     return evaluate
 
 
-def fit(module: AdversarialModule, recorder: Recorder, logger: Any, config: dict[str, Any]) -> None:
+def fit(module: AdversarialModule, recorder: L.Callback, logger: Any, config: dict[str, Any]) -> None:
     """Runs Lightning's loop over ticks until the clock reaches `updates`, the run diverges, or Ctrl-C."""
     trainer = L.Trainer(
         accelerator=device_of(config["trainer"]["accelerator"]),

@@ -20,9 +20,9 @@ WORDS = [
 KILLS = 20
 
 
-def start(runs: Path) -> subprocess.Popen[bytes]:
+def start(runs: Path, *words: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "run.py"), *WORDS, f"runs={runs}"],
+        [sys.executable, str(ROOT / "run.py"), *WORDS, *words, f"runs={runs}"],
         stdout=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
 
@@ -71,3 +71,41 @@ def test_twenty_kills_at_random_moments(tmp_path: Path) -> None:
     for name, weights in one["networks"].items():
         for key, tensor in weights.items():
             assert torch.equal(tensor, other["networks"][name][key]), (name, key)
+
+
+def bits(runs: Path) -> dict[str, object]:
+    """By seed, the rows and the bytes of every weight."""
+    found: dict[str, object] = {}
+    for path in sorted(runs.glob("gan_mnist/laptop/*/seed=*")):
+        run = RunFolder(path)
+        networks = read_checkpoint(run.all_checkpoints()[0])["networks"]
+        found[f"{path.name} rows"] = run.metrics.read_bytes()
+        for name, weights in networks.items():
+            found |= {f"{path.name} {name}.{key}": tensor.numpy().tobytes() for key, tensor in weights.items()}
+    return found
+
+
+def test_a_population_killed_at_random_moments(tmp_path: Path) -> None:
+    """Five seeds in populations of four: the second group has three empty places. Each kill is while one trains."""
+    words = ["population=4", "seeds=5", "updates=4000", "workers=1"]
+    assert start(tmp_path / "whole", *words).wait() == 0
+    chance, kills = random.Random(1), 0
+    pattern = "gan_mnist/laptop/*/seed=*/timing.jsonl"
+    while len(list((tmp_path / "killed").glob("gan_mnist/laptop/*/seed=*/DONE"))) < 5 and kills < 6:
+        sizes = {path: path.stat().st_size for path in (tmp_path / "killed").glob(pattern)}
+        process = start(tmp_path / "killed", *words)
+        while process.poll() is None:  # until one trains
+            found = list((tmp_path / "killed").glob(pattern))
+            if any(path.stat().st_size > sizes.get(path, 0) for path in found):
+                break
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0, 3))
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            kills += 1
+        process.wait()
+    print(f"{kills} kills of a population")
+    assert kills >= 3, "make it longer"
+    assert start(tmp_path / "killed", *words).wait() == 0
+    assert len(list((tmp_path / "killed").glob("gan_mnist/laptop/*/seed=*/DONE"))) == 5
+    assert bits(tmp_path / "killed") == bits(tmp_path / "whole")

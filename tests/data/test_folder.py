@@ -94,6 +94,32 @@ def test_centre_square_of_any_size_and_format(tmp_path):
         assert split.pixels.min() >= 254
 
 
+def test_without_a_crop_the_whole_picture_is_squashed(tmp_path):
+    """A wide picture, black on the left and white from column 39 on; its centre square ends with that column."""
+    wide = np.zeros((20, 60), np.uint8)
+    wide[:, 39:] = 255
+    for at in range(10):
+        Image.fromarray(wide).save(tmp_path / f"{at}.png")
+    whole = ImageFolder(tmp_path, ".", size=20, channels=1, crop=False).train.pixels[0, 0]
+    assert whole[:, :12].max() == 0
+    assert whole[:, 14:].min() == 255
+    assert ImageFolder(tmp_path, ".", size=20, channels=1).train.pixels[0, 0, :, :19].max() == 0
+    assert torch.equal(
+        whole, torch.from_numpy(np.asarray(Image.fromarray(wide).resize((20, 20), Image.BILINEAR)).copy())
+    )
+
+
+@pytest.mark.parametrize("names", [("train", "valid", "test"), ("tr", "validation", "test")])
+def test_names_of_parts_may_be_mixed(tmp_path, names):
+    for shade, part in enumerate(names):
+        for label in "永字":
+            save(tmp_path / part / label / "0.png", shade)
+    data = ImageFolder(tmp_path, ".", size=3, channels=1)
+    assert every_split(data) == [[0, 0], [1, 1], [2, 2]]
+    assert data.classes == sorted("永字")
+    assert data.train.labels.tolist() == [0, 1]
+
+
 def test_reduction_is_antialiased_and_equal_size_is_untouched(tmp_path):
     checkers = ((np.indices((32, 32)).sum(0) % 2) * 255).astype(np.uint8)
     for at in range(10):

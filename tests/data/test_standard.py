@@ -142,6 +142,15 @@ def test_files_of_the_true_format_are_read(tmp_path, monkeypatch, name):
     assert data.shape == train.shape[1:]
 
 
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_grey_sets_may_stand_in_for_another(tmp_path, monkeypatch, name):
+    kind, make, *_ = SETS[name]
+    make(tmp_path, monkeypatch)
+    data = kind(tmp_path, validation=3, stand_in_for="LSUN bedroom")
+    assert data.stand_in_for == "LSUN bedroom"
+    assert data.fingerprint == kind(tmp_path, validation=3).fingerprint
+
+
 @pytest.mark.parametrize("name", ["cifar10", "svhn"])
 def test_colour_sets_may_be_contrast_normalised(tmp_path, monkeypatch, name):
     kind, make, *_ = SETS[name]

@@ -1,12 +1,15 @@
 """What three seeds measured under which each judged claim of conf/claims holds, and does not.
 
-A seed's entry: its final scalars; for `at: mean` and `change` the metric's rows; with `dose` the metric by dose.
+A seed's entry: its final scalars; for `at: mean` and `change` the metric's rows; with `dose` the metric by dose. A
+claim about several cells has a tuple, one of these for each: the claim's own and its rivals.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ganrepro.report.claims import Claim, load_claims
+from ganrepro.report.claims import load_claims
+from ganrepro.report.measured import Claim, rivals
 
 CLAIMS = {claim["id"]: claim for claim in load_claims(Path(__file__).parents[2] / "conf" / "claims")}
 
@@ -38,13 +41,113 @@ FAILS: dict[str, list[Any]] = {
 }
 
 
+RULE = CLAIMS["lsgan.bng_adam"]["rule"]
+
+
+def by_the_rule(good: bool) -> dict[str, float]:
+    """What a run measured that succeeds, or fails by every metric of the rule, whatever its bounds are."""
+    found = {}
+    for metric, bounds in RULE.items():
+        low, high = bounds.get("at_least"), bounds.get("at_most")
+        inside = 1.05 * low if high is None else high / 2 if low is None else (low + high) / 2
+        outside = 0.4 * low if low is not None else 4 * high
+        found[metric] = inside if good else outside
+    return found
+
+
+GOOD = {"frechet_ratio": 3.0, "frechet": 30.0, "confidence": 0.97} | by_the_rule(True)
+BAD = {"frechet_ratio": 90.0, "frechet": 900.0, "confidence": 0.6} | by_the_rule(False)
+SMALL_GOOD, SMALL_BAD = ({"classes_share": share, "confidence": 0.97} for share in (1.0, 0.3))
+KEEPS, FALLS = [0, 6, 8, 8, 8, 8], [0, 8, 8, 1, 2, 1]  # modes at 0, 5,000, ... updates
+SCATTER = (1.0, 1.02, 0.98, 1.01, 0.99)
+
+
+def successes(own: int, rival: int, n: int = 10, good: Any = GOOD, bad: Any = BAD) -> list[Any]:
+    """Of n seeds, how many of each cell succeed."""
+    return [(good if seed < own else bad, good if seed < rival else bad) for seed in range(n)]
+
+
+def levels(metric: str, *of: float, more: tuple[dict[str, float], ...] = ({}, {}, {})) -> list[Any]:
+    """The metric of each cell, a little different in each seed; `more` scalars of each."""
+    return [tuple(m | {metric: v * s} for v, s, m in zip(of, (s, 1.0, 1.0), more, strict=False)) for s in SCATTER]
+
+
+def ratios(own: float, rival: float) -> list[Any]:
+    """Frechet ratios of two cells of which the one succeeds and the other does not."""
+    return levels("frechet_ratio", own, rival, more=(GOOD, BAD) if own < rival else (BAD, GOOD))
+
+
+# What is added to the claims above; each has seeds enough.
+SMALLER, LARGER = (
+    {"parameters/generator": 1e6 * n, "parameters/discriminator": 2e6 * n, "megabytes": 12.0 * n} for n in (1, 2)
+)
+HOLDS |= {
+    "lsgan.opt_d": [{"opt_d_error": v} for v in (1e-5, 2e-5, 3e-5)],
+    "lsgan.chi2": [{"chi2_error": v} for v in (1e-7, 2e-7, 3e-7)],
+    "lsgan.gradient": [[(0.01, 0.3), (0.02, 0.5)], [(0.01, 0.2), (0.01, 0.6)], [(0.0, 0.3), (0.01, 0.4)]],
+    "lsgan.bng_adam": successes(5, 0),
+    "lsgan.bngd_rmsprop": ratios(3.0, 30.0),
+    "lsgan.bng_rmsprop": levels("frechet_ratio", 5.0, 5.5, more=(GOOD, BAD)),
+    "lsgan.bngd_adam": levels("frechet_ratio", 5.0, 4.5, more=(GOOD, BAD)),
+    "lsgan.rmsprop": successes(10, 2),
+    "lsgan.ring": [(FALLS, KEEPS)] * 6,
+    "lsgan.scenes": levels("frechet", 20.0, 30.0, 40.0),
+    "lsgan.codings": levels("frechet", 20.0, 21.0),
+    "lsgan.cifar_is": levels("inception_score", 6.4, 6.2),
+    "lsgan.hwdb": [{"agreement": v} for v in (0.7, 0.72, 0.74)],
+    "lsgan.mapping": levels("agreement", 0.7, 0.7, more=(SMALLER, LARGER)),
+    "lsgan.uncond_fails": levels("confidence", 0.4, 0.9),
+    "lsgan.small_var": successes(10, 0, 10, SMALL_GOOD, SMALL_BAD),
+    "lsgan.late": [{"frechet": v} for v in (90.0, 31.0, 32.0)],
+}
+FAILS |= {
+    "lsgan.opt_d": [{"opt_d_error": v} for v in (0.01, 0.011, 0.012)],
+    "lsgan.chi2": [{"chi2_error": v} for v in (0.01, 0.011, 0.012)],
+    "lsgan.gradient": [[(0.3, 0.0)], [(0.4, 0.0)], [(0.5, 0.1)]],
+    "lsgan.bng_adam": successes(0, 8),
+    "lsgan.bngd_rmsprop": ratios(30.0, 3.0),
+    "lsgan.bng_rmsprop": ratios(50.0, 5.5),
+    "lsgan.bngd_adam": ratios(50.0, 4.5),
+    "lsgan.rmsprop": successes(2, 10),
+    "lsgan.ring": [(KEEPS, KEEPS)] * 6,
+    "lsgan.scenes": levels("frechet", 35.0, 30.0, 40.0),
+    "lsgan.codings": levels("frechet", 20.0, 40.0),
+    "lsgan.cifar_is": levels("inception_score", 3.0, 6.2),
+    "lsgan.hwdb": [{"agreement": v} for v in (0.2, 0.22, 0.24)],
+    "lsgan.mapping": levels("agreement", 0.5, 0.7, more=(SMALLER, LARGER)),
+    "lsgan.uncond_fails": levels("confidence", 0.9, 0.9),
+    "lsgan.small_var": successes(10, 10, 10, SMALL_GOOD),
+    "lsgan.late": [{"frechet": 31.0}] * 10,
+}
+BEST = {"lsgan.late": {"frechet": 30.0}}  # where the best update is judged beside the last
+
+
 def planted(claim: Claim, measured: Any) -> list[dict[str, Any]]:
     """The arguments of `plant` for each run behind a seed's entry."""
-    data = {"data": {"name": claim["data"]}} if "data" in claim else {}
+    cells = [claim["cells"], *rivals(claim)]
+    if rivals(claim):
+        parts = measured if isinstance(measured, tuple) else [measured] * len(cells)
+        return [one_run(claim, part, cell) for part, cell in zip(parts, cells, strict=True)]
     if "dose" in claim:
         axis = claim["dose"]
         runs = [(f"{axis}={dose}-0", {axis: str(dose)}, value) for dose, value in measured.items()]
         return [{"cell": cell, "coordinates": place, "final": {claim["metric"]: v}} for cell, place, v in runs]
-    if claim["at"] in ("mean", "change"):
-        return [{"rows": [{"generator_updates": n, claim["metric"]: value} for n, value in enumerate(measured)]}]
-    return [{"final": measured, **data}]
+    return [one_run(claim, measured, claim["cells"])]
+
+
+def one_run(claim: Claim, measured: Any, cell: Mapping[str, Any]) -> dict[str, Any]:
+    """Final scalars as they are; a list is the metric's rows, pairs those of the metric and of `against`."""
+    name = ",".join(f"{key}={value}" for key, value in cell.items())
+    place = {"cell": f"{name}-0", "coordinates": dict(cell)} if cell else {}
+    data = {"data": {"name": claim["data"]}} if "data" in claim else {}
+    if not isinstance(measured, list):
+        best = {"best": BEST[claim["id"]]} if claim["id"] in BEST else {}
+        return {"final": measured, **best, **data, **place}
+    key = claim["rule"]["metric"] if "rule" in claim else claim["metric"]
+    step = 5000 if "rule" in claim else 1
+    rows = [{"generator_updates": n * step} | _scalars(claim, key, value) for n, value in enumerate(measured)]
+    return {"rows": rows, **place}
+
+
+def _scalars(claim: Claim, key: str, value: Any) -> dict[str, float]:
+    return {key: value[0], claim["against"]: value[1]} if isinstance(value, tuple) else {key: value}

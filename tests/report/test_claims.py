@@ -46,7 +46,7 @@ def test_without_finished_runs_it_is_not_run_with_what_to_type(verdict, name):
     found = verdict(name, [{}], ["running"])
     scale = CLAIMS[name]["scales"][0]
     assert found.word == "not run"
-    sweep = "-m " if "dose" in CLAIMS[name] else ""
+    sweep = "-m " if {"dose", "versus"} & CLAIMS[name].keys() else ""
     assert f"python run.py {sweep}experiment={CLAIMS[name]['study']} scale={scale}" in found.reason
     assert found.value is None
 

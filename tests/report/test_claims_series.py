@@ -5,7 +5,8 @@ from math import e, log
 import pytest
 from planted_claims import CLAIMS, HOLDS
 
-from ganrepro.report.claims import judge, judged, slope
+from ganrepro.report.claims import judge, judged
+from ganrepro.report.measured import slope
 from ganrepro.report.records import Run, by_dose, read_runs, scales_of, shown_cell
 
 FACES = {"name": "yaleB48", "stand_in_for": "TFD"}

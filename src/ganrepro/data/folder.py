@@ -25,7 +25,7 @@ Picture = tuple[Path, str | None]  # where it is, and its class
 
 
 class ImageFolder(ImageData):
-    """The pictures under `folder`, cropped to the centre square and resized to `size` x `size`.
+    """The pictures under `folder`, cropped to the centre square or squashed, at `size` x `size`.
 
     Layouts: `folder/*.jpg`, `folder/<class>/*.jpg`, or either of them under `folder/train` and `folder/test`
     (and `folder/validation`, if there is one; `tr`, `va`, `te`, `valid` and `val` are known too). A picture's
@@ -40,6 +40,7 @@ class ImageFolder(ImageData):
         folder: str | Path,
         size: int = 64,
         channels: int = 3,
+        crop: bool = True,
         value_range: Sequence[float] | None = (0.0, 1.0),
         scaling: str = "range",
         folds: int = 1,
@@ -47,7 +48,8 @@ class ImageFolder(ImageData):
     ) -> None:
         """`folder`: absolute or relative to `root`; its name becomes the data's. `channels`: 1 grey, 3 RGB.
 
-        `scaling` and `folds`: as in `ImageData` and `refolded`.
+        `crop`: whether to cut a picture to its centre square first; if not, the whole of it is squashed, as the LSGAN
+        authors do with scenes (xudonmao/LSGAN, convert_lsun.py). `scaling`, `folds`: as in `ImageData`, `refolded`.
         Raises DataMissing for a folder that is absent or holds no picture, UserError for a picture that
         cannot be read and for fewer than 10 pictures to split.
         """
@@ -59,7 +61,7 @@ class ImageFolder(ImageData):
         number: dict[str | None, int] = {None: -1} | {label: at for at, label in enumerate(classes)}
         train, validation, test = (
             Images(
-                _decode([path for path, _ in splits[name]], size, channels),
+                _decode([path for path, _ in splits[name]], size, channels, crop),
                 torch.tensor([number[label] for _, label in splits[name]]),
             )
             for name in ("train", "validation", "test")
@@ -119,18 +121,18 @@ def _split(home: Path, found: dict[str, list[Picture]]) -> dict[str, list[Pictur
     return {"train": order[: -2 * tenth], "validation": order[-2 * tenth : -tenth], "test": order[-tenth:]}
 
 
-def _decode(paths: Sequence[Path], size: int, channels: int) -> torch.Tensor:
+def _decode(paths: Sequence[Path], size: int, channels: int, crop: bool) -> torch.Tensor:
     """uint8 [n, channels, size, size], decoded by threads: Pillow frees the interpreter while it decodes."""
     pixels = np.empty((len(paths), size, size, channels), np.uint8)
     with ThreadPoolExecutor() as pool:
-        pictures = pool.map(lambda path: _picture(path, size, channels), paths)
+        pictures = pool.map(lambda path: _picture(path, size, channels, crop), paths)
         for at, picture in enumerate(pictures):
             pixels[at] = picture
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
 
 
-def _picture(path: Path, size: int, channels: int) -> np.ndarray:
-    """A picture's centre square as uint8 [size, size, channels]: upright, transparency over black."""
+def _picture(path: Path, size: int, channels: int, crop: bool) -> np.ndarray:
+    """A picture, or its centre square, as uint8 [size, size, channels]: upright, transparency over black."""
     try:
         with Image.open(path) as opened:
             picture = ImageOps.exif_transpose(opened)
@@ -143,9 +145,10 @@ def _picture(path: Path, size: int, channels: int) -> np.ndarray:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture)
     picture = picture.convert("L" if channels == 1 else "RGB")
-    side = min(picture.size)
-    left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    # Cropped first, since resize(box=...) lets the pixels beside the box bleed in. Bilinear is antialiased in
-    # Pillow: its support grows with the reduction.
-    square = picture.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(square).reshape(size, size, channels)
+    if crop:
+        # Not resize(box=...), which lets the pixels beside the box bleed in.
+        side = min(picture.size)
+        left, top = (picture.width - side) // 2, (picture.height - side) // 2
+        picture = picture.crop((left, top, left + side, top + side))
+    # Bilinear is antialiased in Pillow: its support grows with the reduction.
+    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR)).reshape(size, size, channels)

@@ -58,6 +58,7 @@ class MNIST(ImageData):
         download: bool = True,
         validation: int = 10_000,
         value_range: Sequence[float] = (0.0, 1.0),
+        stand_in_for: str | None = None,
     ) -> None:
         """`root` holds MNIST/raw; `validation` is the number of last training images held out.
 
@@ -68,7 +69,7 @@ class MNIST(ImageData):
 
         substitute = "data=digits (8x8 digits that need no download)"
         splits = _mnist_splits("MNIST", datasets.MNIST, MNIST_FILES, root, download, validation, substitute)
-        super().__init__("mnist", *splits, [str(digit) for digit in range(10)], value_range)
+        super().__init__("mnist", *splits, [str(digit) for digit in range(10)], value_range, stand_in_for)
 
 
 class FashionMNIST(ImageData):
@@ -80,13 +81,14 @@ class FashionMNIST(ImageData):
         download: bool = True,
         validation: int = 10_000,
         value_range: Sequence[float] = (0.0, 1.0),
+        stand_in_for: str | None = None,
     ) -> None:
         """As MNIST; `root` holds FashionMNIST/raw."""
         from torchvision import datasets
 
         kind, substitute = datasets.FashionMNIST, "data=mnist, or data=digits (8x8 digits, no download)"
         splits = _mnist_splits("Fashion-MNIST", kind, FASHION_MNIST_FILES, root, download, validation, substitute)
-        super().__init__("fashion_mnist", *splits, kind.classes, value_range)
+        super().__init__("fashion_mnist", *splits, kind.classes, value_range, stand_in_for)
 
 
 class CIFAR10(ImageData):

@@ -40,8 +40,8 @@ class Maxout(nn.Module):
         self.pieces = pieces
 
     def forward(self, x: Tensor) -> Tensor:
-        """[n, inputs] -> [n, units]."""
-        return self.linear(x).unflatten(1, (-1, self.pieces)).amax(2)
+        """[..., n, inputs] -> [..., n, units]."""
+        return self.linear(x).unflatten(-1, (-1, self.pieces)).amax(-1)
 
 
 class MaxoutConvolution(nn.Module):
@@ -101,10 +101,11 @@ def limit_norms(weight: Tensor, limit: float) -> None:
 
 
 def limit_all_norms(network: nn.Module, limit: float) -> None:
-    """`limit_norms` on every linear layer."""
-    for layer in network.modules():
-        if isinstance(layer, nn.Linear):
-            limit_norms(layer.weight, limit)
+    """`limit_norms` on every linear layer; a stacked one has weights [replicas, units, inputs]."""
+    with torch.no_grad():
+        for layer in network.modules():
+            if isinstance(layer, nn.Linear):
+                limit_norms(layer.weight.flatten(0, -2), limit)
 
 
 def initialised(make: Callable[[], nn.Module], seed: int, name: str) -> nn.Module:

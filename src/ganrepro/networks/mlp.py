@@ -68,8 +68,8 @@ class RectifierGenerator(nn.Module):
             self.output.bias.copy_(pixel_mean_logits(self.pixel_mean))
 
     def forward(self, z: Tensor) -> Tensor:
-        """[n, latent_dim] -> [n, channels, height, width] in (0, 1)."""
-        return self.output(self.layers(z)).sigmoid().unflatten(1, self.shape)
+        """[..., n, latent_dim] -> [..., n, channels, height, width] in (0, 1)."""
+        return self.output(self.layers(z)).sigmoid().unflatten(-1, self.shape)
 
 
 class MixedLayers(nn.Sequential):
@@ -123,8 +123,8 @@ class FaceGenerator(NormLimited):
         self.output.bias.copy_(pixel_mean_logits(self.pixel_mean))
 
     def forward(self, z: Tensor) -> Tensor:
-        """[n, latent_dim] -> [n, channels, height, width] in (0, 1)."""
-        return self.output(self.layers(z)).sigmoid().unflatten(1, self.shape)
+        """[..., n, latent_dim] -> [..., n, channels, height, width] in (0, 1)."""
+        return self.output(self.layers(z)).sigmoid().unflatten(-1, self.shape)
 
 
 class StackedGenerator(NormLimited):
@@ -169,7 +169,7 @@ class StackedGenerator(NormLimited):
         self.first_stage.load_state_dict(state)
 
     def forward(self, z: Tensor) -> Tensor:
-        """[n, latent_dim] -> [n, channels, height, width] in (0, 1)."""
+        """[..., n, latent_dim] -> [..., n, channels, height, width] in (0, 1)."""
         return self.first_stage(self.added(z))
 
 
@@ -201,8 +201,8 @@ class LinearGenerator(nn.Module):
         uniform_weights(self.output, self.output_init_range, generator)
 
     def forward(self, z: Tensor) -> Tensor:
-        """[n, latent_dim] -> [n, channels, height, width], any real numbers."""
-        return self.output(self.layers(z)).unflatten(1, self.shape)
+        """[..., n, latent_dim] -> [..., n, channels, height, width], any real numbers."""
+        return self.output(self.layers(z)).unflatten(-1, self.shape)
 
 
 class MaxoutDiscriminator(NormLimited):
@@ -222,7 +222,7 @@ class MaxoutDiscriminator(NormLimited):
     ) -> None:
         super().__init__()
         self.init_range, self.max_norm = init_range, max_norm
-        layers: list[nn.Module] = [nn.Flatten(), Dropout(keep_input)]
+        layers: list[nn.Module] = [nn.Flatten(-len(shape)), Dropout(keep_input)]
         for inputs, outputs in pairwise([prod(shape), *units]):
             layers += [Maxout(inputs, outputs, pieces), Dropout(keep_hidden)]
         self.layers = nn.Sequential(*layers, nn.Linear(units[-1], 1))
@@ -232,5 +232,5 @@ class MaxoutDiscriminator(NormLimited):
         uniform_weights(self, self.init_range, generator)
 
     def forward(self, images: Tensor) -> Tensor:
-        """[n, channels, height, width] -> logits [n]."""
-        return self.layers(images).squeeze(1)
+        """[..., n, channels, height, width] -> logits [..., n]."""
+        return self.layers(images).squeeze(-1)

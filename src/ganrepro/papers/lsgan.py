@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ganrepro.adversarial import AdversarialModule
+from ganrepro.feeds import ImageFeed
 
 
 class LSGAN(AdversarialModule):
@@ -41,13 +42,18 @@ class ConditionalLSGAN(LSGAN):
     that real and generated batches ask for the same classes (xudonmao/LSGAN mcgan.py).
     """
 
+    def next_labels(self) -> Tensor:
+        """Those of the next real batch, int64 [n]."""
+        assert isinstance(self.feed, ImageFeed)
+        return self.feed.labels(self.images_seen, self.batch_size)
+
     def draw_latent(self) -> Tensor:
         z = super().draw_latent()
-        z[:, -1] = self.feed.labels(self.images_seen, self.batch_size)
+        z[:, -1] = self.next_labels()
         return z
 
     def real_batch(self) -> Labelled:
-        labels = self.feed.labels(self.images_seen, self.batch_size)
+        labels = self.next_labels()
         return Labelled(super().real_batch(), labels)
 
     def generate(self, z: Tensor) -> Labelled:

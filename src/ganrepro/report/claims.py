@@ -9,10 +9,19 @@ One file a paper in conf/claims. Each entry has:
                                scalar of metrics.jsonl `at: mean` (over the rows that hold it) or `change` (the last
                                such row less the first)
     against (optional)         a second metric of the same run: judged is metric - against, so paired by seed
+    log (optional)             true: judged is the logarithm, so that a difference is a factor
+    versus (optional)          the choices of a second cell of the same study, or a list of them: judged is the
+                               difference from it, paired by seed; from each of a list, and the worst verdict counts
+    rule (optional)            judged is not a value but how many runs did what `metric` then names, an event of
+                               events.py (success, collapse, late), by this rule; `versus` is counted beside it
     dose (optional)            an axis of the study's grid whose values are positive numbers: see below
     floor (optional)           {metric, below}: where this metric's mean is below, nothing can be told
+    ceiling (optional)         a rule of success: where every run of both cells succeeds by it, or none does, nothing
+                               can be told
+    cheaper (optional)         metrics that must besides be lower than the rival's, on the average
+    also (optional)            {says, test, arguments}: a second statement on the same values, told in the reason
     data (optional)            the name of the only data that can judge it; runs on other data are `not run`
-    test, arguments            one of TESTS and its arguments
+    test, arguments            one of TESTS and its arguments; with a rule, of COUNTED
     seeds                      the fewest seeds that give a verdict
     needs                      what a scale not listed, or a stand-in for `data`, lacks
 
@@ -23,15 +32,16 @@ e-fold of the dose, so a test of it is a test of the dose response.
 
 A run that diverged has no value that may be averaged, and is never left out either: a claim that the other runs
 support is then `inconclusive`, with the count; if every run diverged it is `not reproduced`. With `dose` this holds
-for the runs of every dose.
+for the runs of every dose, with `versus` for those of both cells. Where runs are counted, one that diverged has not
+succeeded, and has collapsed.
+
+Runs on other data than the paper's judge a claim on these: the reason then names them and what they stand in for.
 """
 
 import hashlib
 import inspect
 import json
-import math
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,17 +49,18 @@ from typing import Any
 import yaml
 
 from ganrepro.errors import UserError
-from ganrepro.report.criteria import TESTS, Finding, report_only
-from ganrepro.report.records import Run, by_dose, scales_of, select, shown_cell
-from ganrepro.report.statistics import Interval, mean_interval
+from ganrepro.report.criteria import COUNTED, TESTS
+from ganrepro.report.events import CALLED, wrong_rule
+from ganrepro.report.findings import find, measure, named_cell
+from ganrepro.report.measured import Claim, chosen, rivals
+from ganrepro.report.records import Run, scales_of, shown_cell
+from ganrepro.report.statistics import Interval
 
-Claim = Mapping[str, Any]
 KEYS = {"id", "says", "source", "figure", "study", "scales", "cells"}
 KEYS |= {"metric", "at", "test", "arguments", "seeds", "needs"}
-OPTIONAL = {"against", "dose", "floor", "data"}
+OPTIONAL = {"against", "dose", "floor", "data", "versus", "log", "rule", "ceiling", "cheaper", "also"}
 AT = {"final": "last", "best": "best", "mean": "mean of the rows", "change": "last row less the first"}
 OTHER = {"final": "best", "best": "final"}  # what is shown beside
-FEWEST_DOSES = 3  # two give a slope, three a response
 
 
 @dataclass(frozen=True)
@@ -58,8 +69,9 @@ class Verdict:
     scale: str
     word: str  # reproduced, not reproduced, inconclusive, not run; reported where nothing is judged
     reason: str
-    value: Interval | None = None  # ours, at the claim's `at`
+    value: Interval | None = None  # ours, at the claim's `at`; with several rivals, beside the first
     other: Interval | None = None  # the same at the other of final and best, where it is recorded
+    shown: tuple[str, str] = ("", "")  # `value` and `other` in words, where their own are not all there is to say
     runs: tuple[Run, ...] = ()  # those it rests on, diverged ones too
     notes: tuple[str, ...] = ()
     changed: bool = False  # since some of these runs started
@@ -69,10 +81,10 @@ class Verdict:
         """ "225.3 [220.1, 230.5] (best), 219.0 [211.2, 226.8] (last)"; "" without a value."""
         if self.value is None:
             return ""
-        at = self.claim["at"]
+        at, value, other = self.claim["at"], self.shown[0] or self.value, self.shown[1] or self.other
         if self.other:
-            return f"{self.value} ({AT[at]}), {self.other} ({AT[OTHER[at]]})"
-        return str(self.value) if at in OTHER else f"{self.value} ({AT[at]})"
+            return f"{value} ({AT[at]}), {other} ({AT[OTHER[at]]})"
+        return str(value) if at in OTHER else f"{value} ({AT[at]})"
 
 
 # Reading. ------------------------------------------------------------------------------------------------------
@@ -104,13 +116,28 @@ def _check(path: Path, entry: Any, taken: set[str]) -> None:
     wrong = (KEYS - entry.keys()) | (entry.keys() - KEYS - OPTIONAL)
     if wrong:
         raise UserError(f"{path}: {entry['id']}: missing or unknown: {', '.join(sorted(wrong))}.")
-    if entry["test"] not in TESTS or entry["at"] not in AT:
-        names = f"test is one of {', '.join(TESTS)}; at is one of {', '.join(AT)}"
+    tests = COUNTED if "rule" in entry else TESTS
+    if entry["test"] not in tests or entry["at"] not in AT:
+        names = f"test is one of {', '.join(tests)}; at is one of {', '.join(AT)}"
         raise UserError(f"{path}: {entry['id']}: {names}.")
+    place = f"{path}: {entry['id']}"
+    given = [()] * (1 + len(rivals(entry)) if "rule" in entry else 1)
+    _check_arguments(place, tests[entry["test"]], given, entry["arguments"])
+    if "rule" in entry and (why := wrong_rule(entry["metric"], entry["rule"])):
+        raise UserError(f"{place}: rule: {why}.")
+    if "ceiling" in entry and (why := wrong_rule("success", entry["ceiling"]) if rivals(entry) else "it takes versus"):
+        raise UserError(f"{place}: ceiling: {why}.")
+    if also := entry.get("also"):
+        if not isinstance(also, dict) or also.keys() != {"says", "test", "arguments"} or also["test"] not in TESTS:
+            raise UserError(f"{place}: also: it has says, arguments, and a test of {', '.join(TESTS)}.")
+        _check_arguments(f"{place}: also", TESTS[also["test"]], [()], also["arguments"])
+
+
+def _check_arguments(place: str, test: Callable[..., Any], first: Sequence[Any], arguments: Any) -> None:
     try:
-        inspect.signature(TESTS[entry["test"]]).bind([], **entry["arguments"])
+        inspect.signature(test).bind(*first, **arguments)
     except TypeError as error:
-        raise UserError(f"{path}: {entry['id']}: {entry['test']}: {error}.") from None
+        raise UserError(f"{place}: {test.__name__}: {error}.") from None
 
 
 def claims_for(study: str, claims_dir: Path) -> dict[str, str]:
@@ -121,120 +148,48 @@ def claims_for(study: str, claims_dir: Path) -> dict[str, str]:
 # Judging. ------------------------------------------------------------------------------------------------------
 
 
-def judge(claim: Claim, runs: Sequence[Run], scale: str) -> Verdict:
-    """The verdict from the runs of the claim's study at this scale."""
-    chosen, notes = _chosen(claim, runs)
-    finished = [run for run in chosen if run.finished]
+def judge(claim: Claim, runs: Sequence[Run], scale: str, at: str | None = None) -> Verdict:
+    """The verdict from the runs of the claim's study at this scale; `at`: in place of the claim's own."""
+    written, claim = claim, {**claim, "at": at or claim["at"]}
+    groups, notes = chosen(claim, runs)
+    finished = [run for members in groups for run in members if run.finished]
     instead = finished or [run for run in shown_cell(runs)[0] if run.finished and "data" in claim]
     if reason := _other_data(claim, instead):
         return Verdict(claim, scale, "not run", reason, runs=tuple(instead), notes=tuple(notes))
     if scale not in claim["scales"]:
         return Verdict(claim, scale, "not run", f"needs {claim['needs']}")
-    if not finished:
-        return Verdict(claim, scale, "not run", f"no finished run yet: {command(claim, scale)}")
-    values = _values(finished, claim, claim["at"])
-    other = _values(finished, claim, OTHER[claim["at"]]) if claim["at"] in OTHER else {}
-    lost = [run for run in finished if _value(run, claim, claim["at"]) is None]
-    finding = _with_lost(_finding(claim, values, finished, lost), finished, lost)
-    ids = {run.record.get("claims", {}).get(claim["id"]) for run in finished}
-    changed = ids != {claim_hash(claim)}
+    if lacking := _lacking(claim, groups):
+        return Verdict(claim, scale, "not run", f"{lacking}: {command(claim, scale)}", runs=tuple(finished))
+    outcome = find(claim, groups, claim["at"])
+    beside = measure(claim, groups, OTHER[claim["at"]]) if claim["at"] in OTHER else (None, "")
+    if beside == (outcome.value, outcome.shown):
+        beside = (None, "")
+    changed = {run.record.get("claims", {}).get(claim["id"]) for run in finished} != {claim_hash(written)}
     stand_in = stand_in_of(finished)
-    reasons = [finding.reason, f"on {stand_in}" if stand_in else ""]
+    reasons = [outcome.finding.reason, f"on {stand_in}" if stand_in else ""]
     reasons.append("the claim changed since these runs started" if changed else "")
     return Verdict(
         claim,
         scale,
-        finding.word,
+        outcome.finding.word,
         "; ".join(filter(None, reasons)),
-        mean_interval(list(values.values())) if values else None,
-        mean_interval(list(other.values())) if other and other != values else None,
+        outcome.value,
+        beside[0],
+        (outcome.shown, beside[1]),
         tuple(finished),
         tuple(notes),
         changed,
     )
 
 
-def _chosen(claim: Claim, runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
-    """The runs of the claim's cell, or of its cells, one a dose; and notes."""
-    if "dose" not in claim:
-        return select(runs, claim["cells"])
-    doses, notes = by_dose(runs, claim["dose"], claim["cells"])
-    return [run for members in doses.values() for run in members], notes
-
-
-def _value(run: Run, claim: Claim, at: str) -> float | None:
-    """The metric of a run that is done and has it, less `against`."""
-    value = run.value(claim["metric"], at)
-    less = run.value(claim["against"], at) if "against" in claim else 0.0
-    return value - less if run.status == "done" and value is not None and less is not None else None
-
-
-def _values(runs: Sequence[Run], claim: Claim, at: str) -> dict[int, float]:
-    """The judged value by seed: its run's, or the slope over its runs."""
-    known = [(run, value) for run in runs if (value := _value(run, claim, at)) is not None]
-    if "dose" not in claim:
-        return {run.seed: value for run, value in known}
-    points: dict[int, list[tuple[float, float]]] = defaultdict(list)
-    for run, value in known:
-        points[run.seed].append((math.log(float(run.choices[claim["dose"]])), value))
-    return {seed: slope(p) for seed, p in sorted(points.items()) if len(p) >= FEWEST_DOSES}
-
-
-def slope(points: Sequence[tuple[float, float]]) -> float:
-    """Of the least-squares line through points of at least two different x."""
-    centre = sum(x for x, _ in points) / len(points)
-    return sum((x - centre) * y for x, y in points) / sum((x - centre) ** 2 for x, _ in points)
-
-
-def _finding(claim: Claim, values: Mapping[int, float], finished: Sequence[Run], lost: Sequence[Run]) -> Finding:
-    """The test's finding, unless there are too few seeds or the floor hides what it would say."""
-    fewest = claim["seeds"]
-    if not values and len(lost) < len(finished):
-        return Finding("inconclusive", f"no seed is done in {FEWEST_DOSES} doses of {claim['dose']}")
-    if not values:
-        return Finding("not reproduced" if len({run.seed for run in finished}) >= fewest else "inconclusive")
-    if claim["test"] == "report_only":
-        return report_only(list(values.values()))
-    finding = TESTS[claim["test"]](list(values.values()), **claim["arguments"]) if len(values) > 1 else None
-    if len(values) < fewest:
-        about = max(fewest, finding.seeds or 0) if finding else fewest
-        return Finding("inconclusive", f"{len(values)} of at least {fewest} seeds; needs about {about} seeds")
-    if reason := _floor(claim, finished):
-        return Finding("inconclusive", reason)
-    if finding is None:
-        raise UserError(f"{claim['id']}: seeds: {fewest} gives no interval; a judged claim needs at least 2.")
-    if finding.word == "inconclusive":
-        many = f"about {finding.seeds}" if finding.seeds else "far more"
-        return Finding("inconclusive", "; ".join(filter(None, [finding.reason, f"needs {many} seeds"])))
-    return finding
-
-
-def _floor(claim: Claim, finished: Sequence[Run]) -> str:
-    """Why nothing can be told, or ""."""
-    if "floor" not in claim:
-        return ""
-    key, below = claim["floor"]["metric"], claim["floor"]["below"]
-    levels = [run.value(key, claim["at"]) for run in finished if run.status == "done"]
-    known = [level for level in levels if level is not None]
-    if not known:
-        return f"{key} is not recorded, so the floor is unknown"
-    level = sum(known) / len(known)
-    return f"at the floor: {key} is {level:.2g}, below {below:g}" if level < below else ""
-
-
-def _with_lost(finding: Finding, finished: Sequence[Run], lost: Sequence[Run]) -> Finding:
-    """The rule for runs without a value: they are counted in the reason, and no claim is reproduced despite them."""
-    if not lost:
-        return finding
-    diverged = sum(run.status == "diverged" for run in lost)
-    count = f"{diverged} of {len(finished)} runs diverged" if diverged else ""
-    missing = len(lost) - diverged
-    without = f"{missing} of {len(finished)} runs did not record it" if missing else ""
-    word = "inconclusive" if finding.word == "reproduced" else finding.word
-    if len(lost) == len(finished) and missing:  # nothing was measured, so nothing was refuted
-        word = "inconclusive"
-    held = "the other runs support it" if finding.word == "reproduced" else ""
-    return Finding(word, "; ".join(filter(None, [finding.reason, count, without, held])))
+def _lacking(claim: Claim, groups: Sequence[Sequence[Run]]) -> str:
+    """Which of the claim's cells have no finished run, or ""."""
+    empty = [not any(run.finished for run in members) for members in groups]
+    if all(empty):
+        return "no finished run yet"
+    cells = [claim["cells"], *rivals(claim)]
+    names = [named_cell(cell) for cell, is_empty in zip(cells, empty, strict=True) if is_empty] if any(empty) else []
+    return f"no finished run yet of {' and of '.join(names)}" if names else ""
 
 
 def _other_data(claim: Claim, finished: Sequence[Run]) -> str:
@@ -247,8 +202,24 @@ def _other_data(claim: Claim, finished: Sequence[Run]) -> str:
 
 def judged(claim: Claim) -> str:
     """What is judged, in a word: "recognised/lines − recognised/random"."""
-    metric = claim["metric"] + (f" − {claim['against']}" if "against" in claim else "")
-    return f"slope of {metric} against log {claim['dose']}" if "dose" in claim else metric
+    if "rule" in claim:
+        what = CALLED[claim["metric"]]
+    else:
+        what = claim["metric"] + (f" − {claim['against']}" if "against" in claim else "")
+    if "dose" in claim:
+        return f"slope of {what} against log {claim['dose']}"
+    if not rivals(claim):
+        return what
+    cell, *others = (" ".join(f"{axis}={value}" for axis, value in cell.items()) for cell in _apart(claim))
+    tie = "against" if "rule" in claim else "over" if claim.get("log") else "−"
+    return f"{what}, {cell} {tie} {f' and {tie} '.join(others)}"
+
+
+def _apart(claim: Claim) -> list[dict[str, Any]]:
+    """The claim's cell and its rivals by the choices that are not the same in all of them."""
+    cells = [claim["cells"], *rivals(claim)]
+    same = {axis for axis in claim["cells"] if len({str(cell.get(axis)) for cell in cells}) == 1}
+    return [{axis: value for axis, value in cell.items() if axis not in same} for cell in cells]
 
 
 def stand_in_of(runs: Sequence[Run]) -> str:
@@ -260,8 +231,9 @@ def stand_in_of(runs: Sequence[Run]) -> str:
 
 def command(claim: Claim, scale: str) -> str:
     """What to type for the runs a claim needs."""
-    choices = "".join(f" {key}={value}" for key, value in claim["cells"].items())
-    sweep = "-m " if "dose" in claim else ""  # a dose response needs the study's whole grid
+    whole_grid = "dose" in claim or rivals(claim)
+    sweep = "-m " if whole_grid else ""
+    choices = "" if rivals(claim) else "".join(f" {key}={value}" for key, value in claim["cells"].items())
     return f"python run.py {sweep}experiment={claim['study']} scale={scale}{choices}"
 
 

@@ -1,9 +1,19 @@
-"""The tests a claim may name: the values by seed (at least two) and the claim's arguments give a finding."""
+"""The tests a claim may name. The values by seed (at least two), or how many of the runs of one cell or of two did
+something, give a finding with the claim's arguments.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ganrepro.report.statistics import mean_interval, seeds_for_half_width
+from ganrepro.report.statistics import (
+    LEVEL,
+    Count,
+    fisher,
+    mean_interval,
+    seeds_for_fisher,
+    seeds_for_half_width,
+    seeds_for_side,
+)
 
 
 @dataclass(frozen=True)
@@ -64,3 +74,52 @@ def report_only(values: Sequence[float]) -> Finding:
 TESTS: dict[str, Callable[..., Finding]] = {
     test.__name__: test for test in (at_least, at_most, within, above_each, report_only)
 }
+
+
+# Of counts. ----------------------------------------------------------------------------------------------------
+
+
+def more_often(first: Count, second: Count, never: float = 1.0) -> Finding:
+    """Fisher's test tells the shares apart, the first is the larger, and the second may be `never` or less.
+
+    The second may be so unless its Wilson interval lies wholly above.
+    """
+    p = fisher(first, second)
+    said = f"Fisher's p = {p:.2g}"
+    if p >= 1 - LEVEL:
+        return Finding("inconclusive", said, seeds_for_fisher(first, second))
+    if first.rate.mean < second.rate.mean:
+        return Finding("not reproduced", f"{said}, the other way round")
+    if second.rate.low > never:
+        return Finding("not reproduced", f"{said}: the order holds, but {second} is more than {never:g}")
+    return Finding("reproduced", said)
+
+
+def most_and_few(first: Count, second: Count, bar: float = 0.5) -> Finding:
+    """The first share's Wilson interval lies above the bar and the second's below; refuted if one lies across."""
+    if first.rate.high < bar or second.rate.low > bar:
+        return Finding("not reproduced")
+    if first.rate.low > bar and second.rate.high < bar:
+        return Finding("reproduced")
+    needed = [seeds_for_side(count, bar) for count in (first, second)]
+    return Finding("inconclusive", seeds=None if None in needed else max(n for n in needed if n is not None))
+
+
+def it_happens(count: Count, rare: float) -> Finding:
+    """It was seen once; not reproduced where it was not and Wilson's interval says it is rarer than `rare`."""
+    if count.hits:
+        return Finding("reproduced", f"in {count} runs")
+    if count.rate.high <= rare:
+        return Finding("not reproduced", f"in none of {count.n} runs")
+    return Finding("inconclusive", f"in none of {count.n} runs", seeds_for_side(count, rare))
+
+
+def extremes(first: Count, second: Count) -> str:
+    """Why two cells that always, or never, succeed say nothing of each other, or ""."""
+    if not (first.n and second.n) or {first.hits / first.n, second.hits / second.n} not in ({0.0}, {1.0}):
+        return ""
+    place, how = ("ceiling", "always") if first.hits else ("floor", "never")
+    return f"at the {place}: both {how} succeed ({first} and {second} runs)"
+
+
+COUNTED: dict[str, Callable[..., Finding]] = {test.__name__: test for test in (more_often, most_and_few, it_happens)}

@@ -3,7 +3,7 @@
 import io
 import itertools
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,19 +22,25 @@ YELLOW, RED, INK, WHITE = (255, 205, 0), (190, 20, 20), (20, 20, 20), (255, 255,
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
 
 
-def save(image: Image.Image, path: Path) -> Path:
-    """Writes a PNG of at most LARGEST bytes; same pixels, same bytes.
+def save(image: Image.Image, path: Path, largest: int = LARGEST) -> Path:
+    """Writes a PNG of at most `largest` bytes; same pixels, same bytes.
 
     A picture that is larger keeps 256 of its colours, and is shrunk only if that is not enough.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     shown = image
-    while len(content := _png(shown)) > LARGEST:
+    while len(content := _png(shown)) > largest:
         if shown is not image:
             image = image.resize((image.width * 4 // 5, image.height * 4 // 5), Image.Resampling.LANCZOS)
         shown = image.quantize(256, dither=Image.Dither.NONE)
     path.write_bytes(content)
     return path
+
+
+def anew(path: Path, draw: Callable[[Path], Path | None]) -> Path | None:
+    """Draws what may no longer be possible to draw, so that nothing stale stays."""
+    path.unlink(missing_ok=True)
+    return draw(path)
 
 
 def _png(image: Image.Image) -> bytes:
@@ -43,12 +49,12 @@ def _png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def render(figure: Figure, path: Path) -> Path:
+def render(figure: Figure, path: Path, largest: int = LARGEST) -> Path:
     """Writes a figure of matplotlib's as `save` does: no version in it, so the same numbers give the same bytes."""
     FigureCanvasAgg(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
-    return save(Image.open(buffer).convert("RGB"), path)
+    return save(Image.open(buffer).convert("RGB"), path, largest)
 
 
 def picture(pixels: np.ndarray, side: int = SIDE) -> Image.Image:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ganrepro.report import figures, figures_gan
+from ganrepro.report import figures, figures_gan, lsgan
 from ganrepro.report.page import Picture
 from ganrepro.report.records import Run, by_dose, shown_cell
 
@@ -96,7 +96,9 @@ def of_study(study: str, runs: Sequence[Run], labels: Mapping[Path, str], out: P
             else None
         )
 
-    makers = {**OWN.get(study, {}), **ANY, "curves.png": curves, "every_seed.png": every_seed}
+    makers = {**OWN.get(study, {}), **ANY, "curves.png": curves}
+    if study not in lsgan.OWN:  # they have a sheet of their own
+        makers["every_seed.png"] = every_seed
     return [made for name, make in makers.items() if (made := fresh(make, runs, out / name))]
 
 

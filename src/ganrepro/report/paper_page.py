@@ -4,15 +4,19 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ganrepro.report import figures, figures_gan, gallery
+from ganrepro.report import figures, figures_gan, gallery, lsgan
 from ganrepro.report.claims import Verdict, load_claims, paper_board, stand_in_of
+from ganrepro.report.measured import Claim
 from ganrepro.report.page import Page, Picture, Section
 from ganrepro.report.papers import table1_complete, theory_table
 from ganrepro.report.records import Run, counted, read_runs, scales_of, shown_cell
 from ganrepro.report.rendering import Table, to_latex
 from ganrepro.report.study import verdict_table
 
-TITLES = {"gan": 'Goodfellow et al. 2014, "Generative Adversarial Nets"'}
+TITLES = {
+    "gan": 'Goodfellow et al. 2014, "Generative Adversarial Nets"',
+    "lsgan": 'Mao et al. 2017, "Least Squares Generative Adversarial Networks"',
+}
 PANELS = {  # Figure 2
     "gan_mnist": "a) MNIST",
     "gan_tfd": "b) TFD",
@@ -49,9 +53,10 @@ def write_paper(root: Path, paper: str, out: Path, claims_dir: Path) -> Path:
     """
     out.mkdir(parents=True, exist_ok=True)
     runs = runs_of(root, paper, claims_dir)
-    verdicts = paper_board(load_claims(claims_dir, paper), runs)
+    claims = load_claims(claims_dir, paper)
+    verdicts = paper_board(claims, runs)
     sections = [Section("Claims", [verdict_table(verdicts, scales=True)])]
-    sections += SECTIONS[paper](runs, out) if paper in SECTIONS else []
+    sections += SECTIONS[paper](runs, claims, out) if paper in SECTIONS else []
     sections.append(Section("Studies", [studies_table(runs)], empty="There are no runs yet."))
     notes = list(dict.fromkeys(note for verdict in verdicts for note in verdict.notes))
     return Page(TITLES.get(paper, paper), outcome(verdicts), sections, notes).write(out, paper)
@@ -94,7 +99,7 @@ def own_runs(runs: Sequence[Run]) -> list[Run]:
 # The 2014 paper ------------------------------------------------------------------------------------------------
 
 
-def gan_sections(runs: Sequence[Run], out: Path) -> list[Section]:
+def gan_sections(runs: Sequence[Run], claims: Sequence[Claim], out: Path) -> list[Section]:
     """Table 1, Figures 1 to 3, the theory, and what section 3 and 6 say of gradients and of too many steps of G."""
     table = table1_complete(runs)
     (out / "table1.tex").write_text(to_latex(table))
@@ -152,4 +157,37 @@ def figure2(runs: Sequence[Run], path: Path) -> list[Picture]:
     return [Picture(drawn, "Figure 2", caption)] if drawn else []
 
 
-SECTIONS: dict[str, Callable[[Sequence[Run], Path], list[Section]]] = {"gan": gan_sections}
+# LSGAN ---------------------------------------------------------------------------------------------------------
+
+
+def lsgan_sections(runs: Sequence[Run], claims: Sequence[Claim], out: Path) -> list[Section]:
+    """Every cell there is in one table, then each study at the largest scale that has something to show."""
+    table = lsgan.overview([run for study in lsgan.TITLES for run in largest_runs(runs, study)])
+    parts = [lsgan_section(title, study, runs, claims, out) for study, title in lsgan.TITLES.items()]
+    return [Section("All studies", [table], empty="Not run."), *parts]
+
+
+def largest_runs(runs: Sequence[Run], study: str) -> list[Run]:
+    """The study's runs at the largest scale that has finished ones, with its controls but no other departures."""
+    mine = [run for run in runs if run.study == study and run.departures.keys() <= lsgan.CONTROLS]
+    for scale in reversed(scales_of(mine)):
+        members = [run for run in mine if run.scale == scale]
+        if any(run.finished for run in members):
+            return members
+    return []
+
+
+def lsgan_section(title: str, study: str, runs: Sequence[Run], claims: Sequence[Claim], out: Path) -> Section:
+    """All that the study's own page shows, as one section."""
+    members = largest_runs(runs, study)
+    parts = lsgan.sections(study, members, claims, members[0].scale, out) if members else []
+    tables = [table for part in parts for table in part.tables]
+    pictures = [picture for part in parts for picture in part.pictures]
+    empty = f"Not run: `python run.py -m experiment={study}`."
+    return Section(title, tables, pictures, [origin(members)] if parts else [], empty)
+
+
+SECTIONS: dict[str, Callable[[Sequence[Run], Sequence[Claim], Path], list[Section]]] = {
+    "gan": gan_sections,
+    "lsgan": lsgan_sections,
+}

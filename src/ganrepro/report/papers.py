@@ -1,6 +1,6 @@
 """Tables that the papers print, with ours beside the quoted figures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ganrepro.report.records import Run, scales_of, shown_cell
@@ -173,8 +173,13 @@ THEORY = {
 
 def theory_table(runs: Sequence[Run]) -> Table:
     """The errors of the closed forms. `runs`: one plain cell of gan_theory."""
+    return errors_table(runs, THEORY)
+
+
+def errors_table(runs: Sequence[Run], errors: Mapping[str, str]) -> Table:
+    """The largest error of each kind, whose names are given by metric."""
     table = Table(["the largest error of", "mean over seeds [95 %]", "worst seed", "seeds"], [])
-    for key, what in THEORY.items():
+    for key, what in errors.items():
         done = _finished(runs)[1]
         if values := _values(done, key, "final"):
             row = [what, str(mean_interval(values)), f"{max(values):.2g}", str(len(values))]

@@ -1,7 +1,7 @@
 """Intervals over training seeds. Everything is at the 95 % level, two-sided."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,3 +94,53 @@ def seeds_for_half_width(values: Sequence[float], wanted: float) -> int | None:
     halves = stats.t.ppf((1 + LEVEL) / 2, n - 1) * np.std(values, ddof=1) / np.sqrt(n)
     enough = np.flatnonzero(halves <= wanted)
     return int(n[enough[0]]) if len(enough) else None
+
+
+@dataclass(frozen=True)
+class Count:
+    """`hits` of n runs; n may be 0."""
+
+    hits: int
+    n: int
+
+    @property
+    def rate(self) -> Interval:
+        """The share with Wilson's interval; everything from 0 to 1 where there are no runs."""
+        return rate_interval(self.hits, self.n) if self.n else Interval(math.nan, 0.0, 1.0, 0)
+
+    def __str__(self) -> str:
+        return f"{self.hits} of {self.n}"
+
+
+def fisher(first: Count, second: Count) -> float:
+    """p of Fisher's exact test, two-sided, that both shares are the same."""
+    table = [[count.hits, count.n - count.hits] for count in (first, second)]
+    return float(stats.fisher_exact(table).pvalue)
+
+
+def seeds_for_fisher(first: Count, second: Count) -> int | None:
+    """About how many runs of each make Fisher's p significant if the shares stay as they are; None beyond MANY."""
+    shares = [count.hits / count.n for count in (first, second)]
+    if shares[0] == shares[1]:
+        return None
+
+    def significant(n: int) -> bool:
+        return fisher(*(Count(round(share * n), n) for share in shares)) < 1 - LEVEL
+
+    return first_from(2, significant)
+
+
+def seeds_for_side(count: Count, bar: float) -> int | None:
+    """About how many runs put the whole Wilson interval on one side of `bar`; None beyond MANY."""
+    share = count.hits / count.n
+
+    def settled(n: int) -> bool:
+        rate = Count(round(share * n), n).rate
+        return not rate.low <= bar <= rate.high
+
+    return None if share == bar else first_from(2, settled)
+
+
+def first_from(least: int, enough: Callable[[int], bool]) -> int | None:
+    """The first number of runs that is enough, up to MANY: shares are rounded to whole runs, so it is no bisection."""
+    return next((n for n in range(least, MANY + 1) if enough(n)), None)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ganrepro.report import gallery, papers, tables
+from ganrepro.report import gallery, lsgan, papers, tables
 from ganrepro.report.claims import Verdict, board, judged, load_claims, stand_in_of
 from ganrepro.report.page import Page, Section
 from ganrepro.report.records import Run, by_cell, counted, read_runs, shown_cell
@@ -26,12 +26,14 @@ def write_study(runs_root: Path, study: str, scale: str, out: Path, claims_dir: 
     out.mkdir(parents=True, exist_ok=True)
     runs = read_runs(runs_root, study, scale)
     own, notes = shown_cell(runs)
-    verdicts = board(load_claims(claims_dir), runs, study, scale)
+    claims = load_claims(claims_dir)
+    verdicts = board(claims, runs, study, scale)
     sections = [Section("Verdicts", [verdict_table(verdicts)])]
     if study in PAPER_TABLES:
         title, file, make = PAPER_TABLES[study]
         sections.append(Section(title, [make(own)]))
         (out / file).write_text(to_latex(make(own)))
+    sections += lsgan.sections(study, runs, claims, scale, out)
     sections.append(Section("All cells", list(sweep(runs, out))))
     cells = tables.read_cells([(choices_of(members), folder) for folder, members in by_cell(runs).items()])
     labels = {cell.folder: cell.label for cell in cells}

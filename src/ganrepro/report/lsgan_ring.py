@@ -1,0 +1,174 @@
+"""The ring of Gaussians: tables of modes, distances and times of collapse, and the pictures beside them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ganrepro.report import figures, figures_ring
+from ganrepro.report.events import collapse_time
+from ganrepro.report.measured import Claim
+from ganrepro.report.page import Picture, Section
+from ganrepro.report.records import Run, by_cell
+from ganrepro.report.rendering import Table
+from ganrepro.report.statistics import Count, mean_interval
+
+IDEAL = "ideal 0.989"  # of points of a Gaussian in the plane within 3 standard deviations
+LOSS, FACTOR, BASE = "loss", "factor", "base"
+
+
+def ring(study: str, runs: Sequence[Run], claims: Sequence[Claim], scale: str, out: Path) -> list[Section]:
+    """Modes, quality and collapse of every loss; densities over time, the last of every seed, modes over time."""
+    rows = _cells(runs)
+    modes = figures_ring.modes_of(runs)
+    first = {title: next((run for run in runs if figures_ring.moments(run)), runs[0]) for title, runs in rows.items()}
+    made = [
+        (
+            figures.anew(out / f"{study}_time.png", lambda path: figures_ring.over_time(first, path)),
+            "Densities while training",
+            f"The generator's density at the updates on top, {_seeds(first)}; right: the data's. Orange rings: the "
+            "Gaussians' means. One kernel in all panels, a tenth of the ring's radius wide; 30 levels each.",
+        ),
+        (
+            figures.anew(out / f"{study}_last.png", lambda path: figures_ring.every_last(rows, path)),
+            "The last density of every seed",
+            "Drawn as above; the number is the seed.",
+        ),
+        (
+            figures.anew(out / f"{study}_modes.png", lambda path: figures_ring.modes_over_time(rows, modes, path)),
+            "Modes covered while training",
+            "A line a seed, darker for more modes. Orange tick: the update from which on a run never has all of them "
+            "again. Cross: diverged.",
+        ),
+    ]
+    pictures = [Picture(path, title, caption) for path, title, caption in made if path]
+    return [Section("The ring", [ring_table(rows, modes)], pictures)]
+
+
+def _seeds(first: Mapping[str, Run]) -> str:
+    seeds = sorted({run.seed for run in first.values()})
+    return f"seed {seeds[0]}" if len(seeds) == 1 else "the first seed that has them"
+
+
+def _cells(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """The cells by what they are called, those of the study's own grid first."""
+    cells = [members for members in by_cell([run for run in runs if run.record]).values()]
+    named = {_name(members[0]) + f" [{members[0].cell[-4:]}]": members for members in cells}
+    plain = {_name(members[0]) for members in cells}
+    if len(plain) == len(cells):
+        named = {_name(members[0]): members for members in cells}
+    return dict(sorted(named.items(), key=lambda item: (bool(item[1][0].departures), item[0])))
+
+
+def _name(run: Run) -> str:
+    return ", ".join(f"{axis}={value}" for axis, value in run.choices.items()) or "plain"
+
+
+def ring_table(rows: Mapping[str, Sequence[Run]], modes: int) -> Table:
+    """A row a cell, at the last update; collapse is counted over all finished runs, diverged ones too."""
+    header = ["cell", f"modes of {modes}, last", "all at the last update", f"high quality ({IDEAL})", "W1", "W1 floor"]
+    table = Table([*header, "updates at collapse", "runs"], [])
+    for title, runs in rows.items():
+        finished = [run for run in runs if run.finished]
+        values = {key: values_at_end(runs, key) for key in ("modes", "high_quality", "w1", "w1_floor")}
+        shown = [
+            spread(values["modes"]),
+            str(kept(finished, modes)),
+            *(interval_or(values[k], "–") for k in ("high_quality", "w1", "w1_floor")),
+        ]
+        table.rows.append([title, *shown, collapses(finished, modes), f"{len(finished)}"])
+        table.folders.append(runs[0].folder.parent)
+    table.notes.append(
+        "Modes: mean (lowest to highest seed). Collapse: the update from which on a run never again has "
+        "all modes; the median of the runs that end without some."
+    )
+    return table
+
+
+def kept(finished: Sequence[Run], modes: int) -> Count:
+    """How many runs have all modes at the last update; a diverged one has not."""
+    return Count(sum(run.status == "done" and run.value("modes") == modes for run in finished), len(finished))
+
+
+def collapses(finished: Sequence[Run], modes: int) -> str:
+    """ "3 of 10, median 12,500", or "none of 10"."""
+    times = sorted(time for run in finished if (time := collapse_time(run, "modes", modes)) is not None)
+    if not times:
+        return f"none of {len(finished)}"
+    never = sum(_never_full(run, modes) for run in finished)
+    said = f"{len(times)} of {len(finished)}, median {times[len(times) // 2]:,}"
+    return said + (f" ({never} never had all)" if never else "")
+
+
+def _never_full(run: Run, modes: int) -> bool:
+    counts = [row["modes"] for row in run.rows if isinstance(row.get("modes"), int | float)]
+    return bool(counts) and max(counts) < modes
+
+
+def values_at_end(runs: Sequence[Run], key: str) -> list[float]:
+    return [v for run in runs if run.status == "done" and (v := run.value(key)) is not None]
+
+
+def spread(values: Sequence[float]) -> str:
+    """ "6.2 (4 to 8)"."""
+    return f"{sum(values) / len(values):.1f} ({min(values):g} to {max(values):g})" if values else "–"
+
+
+def interval_or(values: Sequence[float], otherwise: str) -> str:
+    return str(mean_interval(values)) if values else otherwise
+
+
+# Factors -------------------------------------------------------------------------------------------------------
+
+
+def factors(study: str, runs: Sequence[Run], claims: Sequence[Claim], scale: str, out: Path) -> list[Section]:
+    """One thing changed at a time: what it does to the modes at the end, the strongest first."""
+    found = cells_by_factor(runs)
+    if not found:
+        return []
+    modes = figures_ring.modes_of(runs)
+    values = {
+        f: {loss: values_at_end(members, "modes") for loss, members in by_loss.items()} for f, by_loss in found.items()
+    }
+    drawn = figures.anew(out / f"{study}.png", lambda path: figures_ring.factors(values, modes, path))
+    caption = "A dot a seed, a bar at the mean; the plain setting first, then by how much a change moves the means."
+    pictures = [Picture(drawn, "Modes at the end", caption)] if drawn else []
+    return [Section("What decides who collapses", [factor_table(found, modes)], pictures)]
+
+
+def cells_by_factor(runs: Sequence[Run]) -> dict[str, dict[str, list[Run]]]:
+    """Runs by loss, by factor: `base` first, then by effect."""
+    found: dict[str, dict[str, list[Run]]] = {}
+    for run in runs:
+        if run.record and run.choices.keys() == {LOSS, FACTOR}:
+            found.setdefault(run.choices[FACTOR], {}).setdefault(run.choices[LOSS], []).append(run)
+    base = found.get(BASE, {})
+    return dict(sorted(found.items(), key=lambda item: (item[0] != BASE, -effect(item[1], base), item[0])))
+
+
+def effect(by_loss: Mapping[str, Sequence[Run]], base: Mapping[str, Sequence[Run]]) -> float:
+    """How far the mean number of modes at the end lies from that of the plain setting, summed over the losses."""
+    total = 0.0
+    for loss, members in by_loss.items():
+        ours, theirs = values_at_end(members, "modes"), values_at_end(base.get(loss, ()), "modes")
+        if ours and theirs:
+            total += abs(sum(ours) / len(ours) - sum(theirs) / len(theirs))
+    return total
+
+
+def factor_table(by_factor: Mapping[str, Mapping[str, Sequence[Run]]], modes: int) -> Table:
+    """A row a factor and loss."""
+    header = ["factor", "loss", f"modes of {modes}, last", "all at the last update", "updates at collapse"]
+    table = Table([*header, "diverged", "effect"], [])
+    base = by_factor.get(BASE, {})
+    for factor, by_loss in by_factor.items():
+        for loss, members in sorted(by_loss.items()):
+            finished = [run for run in members if run.finished]
+            lost = sum(run.status == "diverged" for run in finished)
+            moved = effect({loss: members}, base)
+            row = [factor, loss, spread(values_at_end(members, "modes")), str(kept(finished, modes))]
+            table.rows.append([*row, collapses(finished, modes), str(lost), f"{moved:.1f}" if factor != BASE else "–"])
+            table.folders.append(members[0].folder.parent)
+    table.notes.append(
+        "Modes: mean (lowest to highest seed). Effect: how far the mean lies from the plain setting's; "
+        "factors in order of its sum over the losses."
+    )
+    return table
