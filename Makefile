@@ -19,9 +19,11 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint constraints.txt
 	@touch $(STAMP)
 
-demo: $(STAMP)  ## two cells x three seeds of the 2014 GAN on embedded digits, to a report (under 5 minutes)
+demo: $(STAMP)  ## the 2014 GAN with two losses, then a small stability grid, to reports (under 5 minutes)
 	@echo "Training the 2014 GAN with its non-saturating and its saturating generator loss, three seeds each ..."
 	@$(BIN)/python run.py -m experiment=gan_mnist scale=laptop loss=gan,gan_saturating seeds=3
+	@echo "Training a small stability grid: LSGAN and the regular GAN without batch norm, two optimizers, one seed each ..."
+	@$(BIN)/python run.py -m experiment=lsgan_stability scale=laptop norm=no_gd seeds=1
 
 test: $(STAMP)  ## lint, types and all quick tests (under 10 minutes)
 	@echo "Linting and type checking ..."

@@ -37,6 +37,22 @@ def test_demo_trains_the_study_and_judges_it(tmp_path: Path) -> None:
     assert load(folders[0]).sample(4).shape == (4, 1, 8, 8)
 
 
+def test_demo_ends_with_a_small_stability_grid(tmp_path: Path) -> None:
+    """The second command of `make demo`: four cells of one seed, a scorer made on the way, a strip of every run."""
+    result = run("-m", "experiment=lsgan_stability", "norm=no_gd", "seeds=1", f"runs={tmp_path}")
+    assert result.returncode == 0, result.stderr
+    records = [json.loads(path.read_text()) for path in tmp_path.glob("lsgan_stability/laptop/*/seed=0/result.json")]
+    assert len(records) == 4
+    assert not any(record["departures"] for record in records)
+    assert all(record["status"] in ("done", "diverged") for record in records)
+    done = [record["metrics"]["final"] for record in records if record["status"] == "done"]
+    assert min(final["frechet_relative"] for final in done) < 0.5  # 1 is a single picture, noise has more
+    assert "lsgan.bngd_adam" in result.stdout
+    assert len(list(tmp_path.glob(".scorers/classifier-*"))) == 1
+    page = Path(result.stdout.rsplit("Report: ", 1)[1].strip())
+    assert page.read_text().count("data:image/png;base64") >= 2
+
+
 def test_ctrl_c_stops_soon_and_the_same_command_goes_on(tmp_path: Path) -> None:
     words = ["experiment=gan_mnist", "seeds=1", f"runs={tmp_path}"]
     process = subprocess.Popen(

@@ -197,6 +197,13 @@ def test_a_run_without_a_metric_of_the_rule_is_not_counted(verdict):
     assert "1 of 20 runs did not record it; the other runs support it" in found.reason
 
 
+def test_samples_that_are_not_finite_have_failed(verdict):
+    broken = {metric: float("nan") for metric in GOOD}
+    found = verdict("lsgan.rmsprop", [(GOOD, broken)] * 8)
+    assert (found.word, found.value.n) == ("reproduced", 8)
+    assert "(8 of 8) against 0.00 [0.00, 0.32] (0 of 8)" in found.ours
+
+
 def test_data_without_classes_are_judged_by_the_rest_of_the_rule(verdict):
     always = [metric for metric, bounds in RULE.items() if not bounds.get("if_labelled")]
     unlabelled = [tuple({key: measured[key] for key in always} for measured in pair) for pair in successes(9, 0)]

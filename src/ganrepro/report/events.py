@@ -15,11 +15,16 @@ def success(run: Run, at: str, rule: Rule) -> bool | None:
 
     rule: {metric: {at_least: number, at_most: number, if_labelled: true}}, at least one bound each. A metric marked
     `if_labelled` is left out where the run's data have no classes, so that it was not recorded; without any other
-    metric of the rule nothing can be said: None.
+    metric of the rule nothing can be said: None. One that was recorded and is no finite number, as where samples are
+    not finite, has failed.
     """
     if run.status == "diverged":
         return False
-    return keeps({metric: run.value(metric, at) for metric in rule}, rule) if run.status == "done" else None
+    values = {metric: run.value(metric, at) for metric in rule}
+    recorded = (run.record.get("metrics") or {}).get(at) or {}
+    if any(value is None and metric in recorded for metric, value in values.items()):
+        return False
+    return keeps(values, rule) if run.status == "done" else None
 
 
 def keeps(values: Mapping[str, float | None], rule: Rule) -> bool | None:

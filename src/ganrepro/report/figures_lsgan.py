@@ -14,7 +14,6 @@ from PIL import Image, ImageDraw, ImageFont
 from ganrepro.report import figures, sheets
 from ganrepro.report.events import series
 from ganrepro.report.records import Run
-from ganrepro.report.statistics import mean_interval
 
 LOSSES = {"gan": ("#0072b2", "sigmoid cross entropy"), "lsgan": ("#d55e00", "least squares")}
 RED = "#be1414"
@@ -154,24 +153,3 @@ def labelled_strips(rows: Sequence[tuple[str, np.ndarray]], path: Path, side: in
         draw.text((left - 12, top + strip.height // 2), name, figures.INK, font, anchor="rm")
         sheet.paste(strip, (left, top))
     return figures.save(sheet, path, sheets.LARGEST)
-
-
-def bars(values: Mapping[str, Sequence[float]], metric: str, path: Path) -> Path | None:
-    """A dot a seed and the mean with its interval, a line a cell. None without values."""
-    known = {title: list(v) for title, v in values.items() if v}
-    if not known:
-        return None
-    figure = Figure(figsize=(6.5, 0.45 * len(known) + 0.8), dpi=100, layout="constrained")
-    axes = figure.add_subplot()
-    for line, found in enumerate(known.values()):
-        colour = figures.COLOURS[line % len(figures.COLOURS)]
-        axes.plot(found, np.full(len(found), line + 0.18), ".", color=colour, alpha=0.5, markersize=7)
-        mean = mean_interval(found)
-        error = mean.half_width if mean.n > 1 else None
-        axes.errorbar(mean.mean, line - 0.1, xerr=error, fmt="o", color=colour, capsize=4, markersize=6)
-    axes.set_yticks(range(len(known)), list(known), fontsize=9)
-    axes.set_ylim(len(known) - 0.5, -0.5)
-    axes.set_xlabel(f"{metric}, last update: mean with its 95 % interval, a dot a seed", fontsize=9)
-    axes.tick_params(axis="x", labelsize=8)
-    axes.grid(axis="x", alpha=0.25)
-    return figures.render(figure, path)

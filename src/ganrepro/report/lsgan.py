@@ -46,9 +46,6 @@ def sections(study: str, runs: Sequence[Run], claims: Sequence[Claim], scale: st
     return [section for section in made if not section.is_empty]
 
 
-# The others ----------------------------------------------------------------------------------------------------
-
-
 def theory(study: str, runs: Sequence[Run], claims: Sequence[Claim], scale: str, out: Path) -> list[Section]:
     return [Section("Theory", [errors_table([run for run in runs if not run.choices], THEORY)])]
 
@@ -88,18 +85,20 @@ def hwdb(study: str, runs: Sequence[Run], claims: Sequence[Claim], scale: str, o
     known = [v for run in runs if (v := run.value("accuracy")) is not None]
     note = f"The classifier that reads them is right on {max(known):.1%} of real test images." if known else ""
     table.notes.extend([note] if note else [])
-    pictures = [picture for run in _first_seeds(runs) if (picture := asked(run, out / f"asked_{_slug(run)}.png"))]
+    first = {_slug(run): run for run in _first_seeds(runs)}
+    pictures = [picture for name, run in first.items() if (picture := asked(run, out / f"asked_{name}.png"))]
     return [Section("Classes asked for", [table], pictures), *images(study, runs, claims, scale, out)]
 
 
 def asked(run: Run, path: Path) -> Picture | None:
     """Eight samples of each class asked for, a class a line. None without conditional.npz."""
+    path.unlink(missing_ok=True)
     arrays = run.arrays("conditional")
     if arrays is None or "samples" not in arrays or arrays["samples"].ndim != 5:
         return None
     names = [str(name) for name in arrays.get("names", range(len(arrays["samples"])))]
     rows = [(_printable(name, at), part) for at, (name, part) in enumerate(zip(names, arrays["samples"], strict=True))]
-    drawn = figures.anew(path, lambda file: figures_lsgan.labelled_strips(rows, file))
+    drawn = figures_lsgan.labelled_strips(rows, path)
     title = f"Classes asked for, {name_of(run.choices)}"
     return Picture(drawn, title, f"A class a line. Seed {run.seed}, last update.") if drawn else None
 

@@ -167,7 +167,7 @@ def _shown_rates(
 def images(
     study: str, runs: Sequence[Run], claims: Sequence[Claim], scale: str, out: Path, rule: Rule | None = None
 ) -> list[Section]:
-    """A strip of samples of every run, the metric of every seed, and its course cell by cell."""
+    """A strip of samples of every run, and the metric's course cell by cell, a line a seed."""
     axis, metric = SIDES[study]
     log = metric.endswith("frechet")
     cells, columns = grid(runs, axis)
