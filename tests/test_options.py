@@ -59,8 +59,8 @@ SCORERS = Path(tempfile.mkdtemp()) / "scorers"  # one for all runs: to train it 
 FEW = ["updates=2", "tick=1", "evaluate_every=1", "checkpoint_every=1", "seeds=[0]", "batch_size=40"]
 WEIGHTS = ["network.generator.weight_std=0.2", "network.discriminator.weight_std=0.2"]  # else all samples are alike
 NARROW = [
-    *WEIGHTS, "latent.z.dim=4", "network.generator.first=4", "network.generator.channels=[3]", "network.generator.strides=[2,2]",
-    "network.discriminator.channels=[3,4]",
+    *WEIGHTS, "latent.z.dim=4", "network.generator.first=4", "network.generator.channels=[3]",
+    "network.generator.strides=[2,2]", "network.discriminator.channels=[3,4]",
 ]  # fmt: skip
 STUDIES = {
     "gan_1d": [
@@ -224,19 +224,34 @@ def options() -> list[tuple[str, str]]:
 
 
 def leaves() -> list[tuple[str, str, str]]:
-    """(group, option, leaf) for the leaves of each option, and the top-level keys once."""
-    found = []
+    """(group, option, leaf) for the leaves of each option, and the top-level keys once.
+
+    Options and studies that set the same arguments of the same class share its leaves, which are walked in the first.
+    """
+    found: dict[tuple[str, str], tuple[str, str, str]] = {}
     with hydra_at(CONF):
         for group, option in options():
             config = cell_of([*plain(group), f"{group}={option}"], {}).config
-            found += [(group, option, leaf) for leaf in schema.flatten({group: config[group]})]
+            for leaf, target in targets({group: config[group]}).items():
+                found.setdefault((leaf, target), (group, option, leaf))
         config = cell_of(TINY, {}).config
         rest = {key: value for key, value in config.items() if key not in GROUPS}
-        found += [("top", "", leaf) for leaf in schema.flatten(rest)]
+        for leaf, target in targets(rest).items():
+            found.setdefault((leaf, target), ("top", "", leaf))
         for study, words in STUDIES.items():
             config = cell_of([f"experiment={study}", *words], {}).config
             parts = {part: config[part] for part in PARTS_OF.get(study, PARTS) if config.get(part)}
-            found += [("experiment", study, leaf) for leaf in schema.flatten(parts)]
+            for leaf, target in targets(parts).items():
+                found.setdefault((leaf, target), ("experiment", study, leaf))
+    return list(found.values())
+
+
+def targets(config: dict[str, Any], prefix: str = "", outer: str = "") -> dict[str, str]:
+    """Each leaf with the class that takes it, or "" at the top."""
+    own = config.get("_target_", outer)
+    found: dict[str, str] = {}
+    for name, value in config.items():
+        found |= targets(value, f"{prefix}{name}.", own) if isinstance(value, dict) else {prefix + name: own}
     return found
 
 
