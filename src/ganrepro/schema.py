@@ -247,7 +247,9 @@ OPTIONS: dict[str, Key] = {
     "network.discriminator.channels": Key(list[int], "maps (maxout channels) of each of D's convolutions", low=1),
     "network.generator.gain": Key(float, "G's weights start orthogonal times this, biases at zero", above=0),
     "network.discriminator.gain": Key(float, "the same for D's", above=0),
-    "network.discriminator.input_scale": Key(float, "D sees points times this; Metz et al. have 1/4", above=0, neutral=1.0),
+    "network.discriminator.input_scale": Key(
+        float, "D sees points times this; Metz et al. have 1/4", above=0, neutral=1.0
+    ),
     "network.generator.condition": Key(
         str, "what G is told of the label; set by condition=", choices=("mapped", "one_hot", "none")
     ),
