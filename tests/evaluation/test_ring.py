@@ -34,8 +34,8 @@ def at(*places: int):
 
 def test_the_data_themselves() -> None:
     found = measured(real)
-    assert set(found.metrics) == {"modes", "high_quality", "w1", "w1_floor"}
-    assert found.metrics["modes"] == 8
+    assert set(found.metrics) == {"modes", "modes_near", "high_quality", "w1", "w1_floor"}
+    assert found.metrics["modes"] == found.metrics["modes_near"] == 8
     assert found.metrics["high_quality"] == pytest.approx(1 - math.exp(-4.5), abs=0.008)
     assert found.metrics["w1"] == pytest.approx(found.metrics["w1_floor"], rel=0.5)
     assert found.arrays == {}
@@ -48,6 +48,14 @@ def test_modes_that_are_left_out() -> None:
     assert metrics["high_quality"] == 1
     chords = [2 * math.sin(math.pi * k / 8) for k in range(8)]
     assert metrics["w1"] == pytest.approx(sum(chords) / 8, abs=0.01), "an eighth stays, the others go along chords"
+
+
+def test_a_blurred_ring_is_near_its_modes_and_covers_none() -> None:
+    """Two neighbours are 2 sin(pi / 8) = 0.765 apart, a quarter of which is 0.191."""
+    out = torch.tensor([[1.0, 0.0]])
+    near, far = (measured(lambda z, r=r: at(0, 1, 2)(0 * z) + r * out).metrics for r in (0.19, 0.193))
+    assert (near["modes"], near["modes_near"]) == (0, 3)
+    assert far["modes_near"] < 3
 
 
 def test_between_the_modes_nothing_is_covered() -> None:

@@ -199,7 +199,7 @@ def test_ring_pictures_are_drawn_and_differ(ring, tmp_path):
     made = [
         figures_ring.over_time(first, tmp_path / "t.png"),
         figures_ring.every_last(ring, tmp_path / "l.png"),
-        figures_ring.modes_over_time(ring, 8, tmp_path / "m.png"),
+        figures_ring.modes_over_time(ring, 8, "modes", tmp_path / "m.png"),
     ]
     for path in made:
         assert len(np.unique(pixels(path).reshape(-1, 3), axis=0)) > 20
@@ -223,7 +223,7 @@ def test_without_rings_nothing_is_drawn(plant, root, tmp_path):
     runs = read_runs(root)
     assert figures_ring.over_time({"a": runs[0]}, tmp_path / "t.png") is None
     assert figures_ring.every_last({"a": runs}, tmp_path / "l.png") is None
-    assert figures_ring.modes_over_time({"a": runs}, 8, tmp_path / "m.png") is None
+    assert figures_ring.modes_over_time({"a": runs}, 8, "modes", tmp_path / "m.png") is None
     assert figures_ring.factors({}, 8, tmp_path / "f.png") is None
     assert figures_ring.modes_of(runs) == 8
 
@@ -233,9 +233,10 @@ def test_the_ring_table_counts_diverged_runs(ring):
     gan, lsgan = table.rows
     # modes at the end are 1 + seed % 3: 1, 2, 3, 1 of the four that are done
     assert gan[:3] == ["gan", "1.8 (1 to 3)", "0 of 5"]
+    assert gan[3] == "2.8 (2 to 4)"  # planted one more mode that it is near to
     # lost at 12,000, never (twice), 13,000 and 14,000: sorted 0, 0, 12,000, 13,000, 14,000
-    assert gan[6] == "5 of 5, median 12,000 (2 never had all)"
-    assert (lsgan[2], lsgan[6], lsgan[7]) == ("5 of 5", "none of 5", "5")
+    assert gan[7] == "5 of 5, median 12,000 (2 never had all)"
+    assert (lsgan[2], lsgan[7], lsgan[8]) == ("5 of 5", "none of 5", "5")
     assert spread([]) == "–"
     assert collapses([], 8) == "none of 0"
 
@@ -247,8 +248,8 @@ def test_factors_are_in_order_of_their_effect(plant, root, tmp_path):
     assert list(found) == ["base", "relu", "doubled", "alternating"]
     assert effect(found["relu"], found["base"]) == pytest.approx(5.0 + 0.6)
     rows = factor_table(found, 8).rows
-    assert rows[0] == ["base", "gan", "2.4 (2 to 3)", "0 of 5", "5 of 5, median 10,000", "0", "–"]
-    assert [row[6] for row in rows[2:4]] == ["5.0", "0.6"]
+    assert rows[0] == ["base", "gan", "2.4 (2 to 3)", "0 of 5", "5 of 5, median 10,000", "0.0 (0 to 0)", "0", "–"]
+    assert [row[7] for row in rows[2:4]] == ["5.0", "0.6"]
 
 
 def test_a_doubled_mode_is_drawn_twice_as_heavy():

@@ -98,7 +98,7 @@ def test_departed_cells_have_a_strip_and_no_claim(plant, page):
 def test_the_ring(plant, page):
     plant_ring(plant, seeds=5)
     _, text, pictures = page("lsgan_ring")
-    assert {f"lsgan_ring_{name}.png" for name in ("time", "last", "modes")} <= pictures
+    assert {f"lsgan_ring_{name}.png" for name in ("time", "last", "modes", "near")} <= pictures
     assert [row[0] for row in rows(section(text, "The ring"))] == ["loss=gan", "loss=lsgan"]
     assert "ideal 0.989" in text
     assert rows(section(text, "Verdicts"))[0][1] == "reproduced"

@@ -151,12 +151,14 @@ def data_points(arrays: Density, n: int = 5120) -> np.ndarray:
 # Modes ---------------------------------------------------------------------------------------------------------
 
 
-def modes_over_time(rows: Mapping[str, Sequence[Run]], modes: int, path: Path) -> Path | None:
-    """A panel a cell: a line of colour a seed, the number of modes covered against updates. None without rows.
+def modes_over_time(rows: Mapping[str, Sequence[Run]], modes: int, metric: str, path: Path) -> Path | None:
+    """A panel a cell: a line of colour a seed, the number of modes against updates. None without rows.
+
+    metric: which count of them.
 
     A tick marks the update from which on a run never has all modes again; a cross, where it diverged.
     """
-    shown = {title: [r for r in runs if series(r, "modes")] for title, runs in rows.items()}
+    shown = {title: [r for r in runs if series(r, metric)] for title, runs in rows.items()}
     shown = {title: runs for title, runs in shown.items() if runs}
     if not shown:
         return None
@@ -168,10 +170,10 @@ def modes_over_time(rows: Mapping[str, Sequence[Run]], modes: int, path: Path) -
     mesh = None
     for panel, (title, runs) in zip(axes, shown.items(), strict=True):
         for line, run in enumerate(runs):
-            x, y = (np.asarray(side, float) for side in zip(*series(run, "modes"), strict=True))
+            x, y = (np.asarray(side, float) for side in zip(*series(run, metric), strict=True))
             edges = np.append(x, x[-1] + (x[-1] - x[-2] if len(x) > 1 else 1))
             mesh = panel.pcolormesh(edges, [line - 0.42, line + 0.42], y[None], cmap=colours, norm=norm)
-            lost = collapse_time(run, "modes", modes)
+            lost = collapse_time(run, metric, modes)
             if lost is not None and lost > x[0]:
                 panel.plot([lost, lost], [line - 0.42, line + 0.42], color=LATE, linewidth=2)
             if run.status == "diverged":
@@ -185,7 +187,7 @@ def modes_over_time(rows: Mapping[str, Sequence[Run]], modes: int, path: Path) -
     axes[-1].set_xlabel("generator updates", fontsize=9)
     if mesh is not None:
         bar = figure.colorbar(mesh, ax=axes.tolist(), ticks=range(modes + 1), pad=0.01, aspect=30)
-        bar.set_label("modes covered", fontsize=9)
+        bar.set_label("modes", fontsize=9)
         bar.ax.tick_params(labelsize=8)
     key = Line2D([], [], color=LATE, linewidth=2, label="never again all modes")
     figure.legend(handles=[key], loc="outside upper right", fontsize=8)
