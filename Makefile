@@ -29,7 +29,7 @@ test: $(STAMP)  ## lint, types and all quick tests (under 10 minutes)
 	@echo "Linting and type checking ..."
 	@$(MAKE) --no-print-directory lint
 	@echo "Running the tests ..."
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 acceptance: $(STAMP)  ## slow end-to-end checks
 	@$(BIN)/python -m pytest -o addopts='-q --strict-markers' tests/acceptance

@@ -223,6 +223,7 @@ def options() -> list[tuple[str, str]]:
     return found
 
 
+@cache
 def leaves() -> list[tuple[str, str, str]]:
     """(group, option, leaf) for the leaves of each option, and the top-level keys once.
 

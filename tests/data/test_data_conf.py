@@ -127,7 +127,7 @@ def test_colour_is_contrast_normalised_cifar10_with_patches_standing_in_on_a_lap
     ("choice", "name", "shape", "value_range", "stand_in_for"),
     [
         ("scenes/laptop", "patches", (3, 32, 32), (-1, 1), "LSUN bedroom"),
-        ("stability/laptop", "digits", (1, 32, 32), (-1, 1), "LSUN bedroom"),
+        ("stability/laptop", "digits", (1, 28, 28), (-1, 1), "LSUN bedroom"),
         ("characters/laptop", "digits", (1, 16, 16), (0, 1), "HWDB1.0"),
         ("small_variability/laptop", "rendered_digits", (1, 28, 28), (-1, 1), None),
         ("cifar10_pm1/laptop", "patches", (3, 32, 32), (-1, 1), "CIFAR-10"),
