@@ -235,3 +235,11 @@ def test_learning_rates_of_their_own_leave_older_addresses_alone() -> None:
         other = cell_of(["experiment=gan_mnist", "lr_g=0.5"], {}).identity()
     assert not {"lr_g", "lr_d", "population", "labels.fake"} & plain.keys()
     assert other == plain | {"lr_g": 0.5}
+
+
+def test_a_summed_loss_concerns_lsgan_only() -> None:
+    with hydra_at(CONF):
+        cells = cells_of([*GRID, "reduction=sum"], sweep=True)
+    assert {(cell.coordinates["loss"], cell.departures.get("loss.reduction")) for cell in cells} == {
+        ("gan", None), ("lsgan", "sum"),
+    }  # fmt: skip

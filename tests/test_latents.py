@@ -33,4 +33,4 @@ def test_labels_are_all_alike_likely(noise: torch.Generator) -> None:
     assert stats.chisquare(torch.bincount(drawn.long().flatten(), minlength=4)).pvalue > 0.01
     assert Label(4).quantiles(8).flatten().tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
     with pytest.raises(ValueError, match="classes"):
-        Label(0)
+        Label(1)

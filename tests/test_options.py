@@ -158,6 +158,7 @@ LSGAN_NETWORKS |= {"network.discriminator.channels": [3, 5]}
 EXEMPT = {
     "labels.fake": "the loss takes it; test_cells, and loss.fake above",
     "labels.real": "as labels.fake",
+    "reduction": "as labels.fake",
     "labels.target": "as labels.fake",
     "population": "test_population",
     "evaluation.scorers": "where, not what; test_scorers",

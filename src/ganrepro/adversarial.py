@@ -114,6 +114,10 @@ class AdversarialModule(L.LightningModule):
         """What evaluations look at: the images of float32 latents, as float32; the caller chooses the mode."""
         return self.players["generator"](z.to(self.dtype)).float()
 
+    def latents(self, n: int, generator: torch.Generator) -> Tensor:
+        """n latents [n, dim] in the networks' precision."""
+        return self.latent.sample(n, generator).to(self.dtype)
+
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """n images [n, channels, height, width] on the CPU, in the data's value range.
 
@@ -122,7 +126,7 @@ class AdversarialModule(L.LightningModule):
         """
         generator = generator or stream(self.seed, "samples", device=self.device)
         with evaluating(self):
-            return self.players["generator"](self.latent.sample(n, generator).to(self.dtype)).cpu()
+            return self.players["generator"](self.latents(n, generator)).cpu()
 
     # Steps. -----------------------------------------------------------------------------------------------------
 

@@ -136,7 +136,8 @@ def in_words(value_range: tuple[float, float] | None) -> str:
 
 def remedy(value_range: tuple[float, float] | None) -> str:
     """What to type for data in a generator's range."""
-    return f"set data.value_range={list(value_range)}" if value_range else "set data.scaling=gcn data.value_range=null."
+    typed = f"[{value_range[0]:g},{value_range[1]:g}]" if value_range else ""
+    return f"set data.value_range={typed}" if value_range else "set data.scaling=gcn data.value_range=null."
 
 
 def check_fit(cell: Cell) -> AdversarialModule:

@@ -5,6 +5,7 @@ would.
 """
 
 import importlib
+import re
 from typing import Any
 
 from ganrepro.errors import UserError
@@ -39,4 +40,7 @@ def build(node: Any, **extra: Any) -> Any:
     try:
         return target(**arguments, **extra)
     except (TypeError, ValueError) as error:
+        if unknown := re.search(r"unexpected keyword argument '(\w+)'", str(error)):
+            name = node["_target_"].rpartition(".")[2]
+            raise UserError(f"{name} has no {unknown[1]}: that key or option belongs to other classes.") from error
         raise UserError(f"{node['_target_']}: {error}") from error

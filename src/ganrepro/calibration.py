@@ -69,7 +69,9 @@ class Calibration:
             for column, metric in enumerate(names)
         }
         arrays = {"sets": np.array(list(sets)), "metrics": np.array(names), "table": values}
-        return Evaluated(means, {"calibration": {**arrays, "strips": torch.stack(strips).numpy()}})
+        return Evaluated(
+            means, {"calibration": {**arrays, "scorer": np.array(scorer.name), "strips": torch.stack(strips).numpy()}}
+        )
 
 
 def sets_of(labelled: bool) -> dict[str, Make]:

@@ -38,6 +38,7 @@ NOT_IDENTITY = frozenset(
         "debug",
         "keep",
         "labels",  # the loss's own keys hold them
+        "reduction",
         "logger",
         "plan",
         "rerun",

@@ -130,6 +130,8 @@ def refuse_twins(cells: list["Cell"], folders: list[Path]) -> None:
     for number, folder in enumerate(folders):
         if (first := folders.index(folder)) != number:
             keys = [key for key, value in cells[number].typed.items() if cells[first].typed[key] != value]
+            if set(keys) & {"labels", "reduction"}:
+                raise UserError(f"Only loss=lsgan has labels and a reduction: sweep {', '.join(keys)} with loss=lsgan.")
             if any(exempt(key) for key in keys):
                 raise UserError(f"{', '.join(keys)} cannot be swept: it changes no result, the cells would be one run.")
             raise UserError(f"Two cells of this sweep are the same run, {folder}: leave one out.")

@@ -46,10 +46,12 @@ class Label(nn.Module):
     dim = 1
 
     def __init__(self, classes: int) -> None:
-        """classes: how many. Raises ValueError for none."""
+        """classes: how many. Raises ValueError for fewer than two."""
         super().__init__()
-        if classes < 1:
-            raise ValueError("a label needs data with classes.")
+        if classes < 2:
+            raise ValueError(
+                f"networks are told a label here, and the data have {classes or 'no'} classes to tell apart."
+            )
         self.classes = classes
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:

@@ -84,3 +84,11 @@ def test_simultaneous_rounds_know_their_labels(monkeypatch: pytest.MonkeyPatch) 
     for images, labels in gan.critics["discriminator"].seen:
         scale = 255 if torch.equal((images * 255).round().long(), labels) else 10
         assert torch.equal((images * scale).round().long(), labels)
+
+
+def test_a_class_can_be_asked_for() -> None:
+    gan = module("d_then_g")
+    images = gan.sample_of([3, 3, 0, 6])
+    assert (images.flatten() * 10).round().tolist() == [3, 3, 0, 6]
+    with pytest.raises(ValueError, match="0 to 6"):
+        gan.sample_of([7])

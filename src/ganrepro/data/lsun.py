@@ -121,6 +121,7 @@ def _decoded(
             f"Get {scene}_train_lmdb.zip with the download script of github.com/fyu/lsun and unpack it into {home}, "
             "or name another folder with data.root=...\n"
             f"Nearest substitute: data=image_folder data.folder=... data.size={size} data.crop=false "
+            "data.value_range=[-1,1] "
             f"\"data.stand_in_for='LSUN {scene}'\"."
         )
     entries = _entries(database)

@@ -80,6 +80,7 @@ class ConditionalEvaluation:
             "samples": data.to_uint8(shown).unflatten(0, (len(rows), COLUMNS)).cpu().numpy(),
             "labels": rows.numpy(),
             "names": np.array(data.classes[: len(rows)]),
+            "scorer": np.array(scorer.name),
         }
         return Evaluated(metrics, {"conditional": arrays})
 

@@ -6,12 +6,15 @@ The algorithm is the GAN's with another loss (section 3.2), for each round, in t
 With many classes (section 3.4) D and G are also told the label: D(x | y) and G(z | y).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from ganrepro.adversarial import AdversarialModule
+from ganrepro.adversarial import AdversarialModule, evaluating
 from ganrepro.feeds import ImageFeed
+from ganrepro.streams import stream
 
 
 class LSGAN(AdversarialModule):
@@ -55,6 +58,20 @@ class ConditionalLSGAN(LSGAN):
     def real_batch(self) -> Labelled:
         labels = self.next_labels()
         return Labelled(super().real_batch(), labels)
+
+    def sample_of(self, labels: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
+        """An image of each class asked for, [n, channels, height, width] on the CPU; latents as in `sample`.
+
+        Raises ValueError for a class that there is not.
+        """
+        classes: int = self.latent.blocks[-1].classes  # type: ignore[assignment]
+        if not all(0 <= label < classes for label in labels):
+            raise ValueError(f"labels are 0 to {classes - 1}, not {list(labels)}")
+        generator = generator or stream(self.seed, "samples", device=self.device)
+        with evaluating(self):
+            z = self.latents(len(labels), generator)
+            z[:, -1] = torch.tensor(labels, device=z.device)
+            return self.players["generator"](z).cpu()
 
     def generate(self, z: Tensor) -> Labelled:
         return Labelled(super().generate(z), z[:, -1].long())

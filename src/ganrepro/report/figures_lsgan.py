@@ -81,7 +81,7 @@ def rates(rows: Sequence[tuple[str, Mapping[str, tuple[float, float, float]]]], 
     axes.set_yticks(range(len(rows)), [title for title, _ in rows], fontsize=9)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(-0.01, 1.01)
-    axes.set_xlabel("share of runs that succeed at the last update, with Wilson's 95 % interval", fontsize=9)
+    axes.set_xlabel("share of runs that succeed at the last update (Wilson 95 %)", fontsize=9)
     axes.grid(axis="x", alpha=0.25)
     keys = [Line2D([], [], color=figures.COLOURS[n], marker="o", label=loss) for n, loss in enumerate(losses)]
     figure.legend(handles=keys, loc="outside lower center", ncols=len(losses), fontsize=9)

@@ -157,7 +157,7 @@ def _shown_rates(
     for name, by_loss in lines_of(runs, "loss", pair).items():
         counts = {loss: count(members, "success", "final", rule)[0] for loss, members in sorted(by_loss.items())}
         rates = {loss: (c.rate.mean, c.rate.low, c.rate.high) for loss, c in counts.items() if c.n}
-        shown.append((name.replace(" †", " (control)"), rates))
+        shown.append((name.replace(" †", " (departs)"), rates))
     return [(name, rates) for name, rates in shown if rates]
 
 

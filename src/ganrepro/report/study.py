@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ganrepro.report import gallery, lsgan, papers, tables
 from ganrepro.report.claims import Verdict, board, judged, load_claims, stand_in_of
 from ganrepro.report.page import Page, Section
@@ -14,6 +16,14 @@ PAPER_TABLES: dict[str, tuple[str, str, Callable[[Sequence[Run]], Table]]] = {
     "gan_mnist": ("Table 1, MNIST", "table1.tex", papers.table1),
     "gan_tfd": ("Table 1, TFD", "table1.tex", papers.table1_tfd),
     "gan_theory": ("Theory", "theory.tex", papers.theory_table),
+}
+
+
+JUDGED = ("fidelity", "conditional", "inception", "calibration")  # evaluations that keep their scorer's name
+JUDGES = {
+    "classifier": "a classifier trained here on the real images",
+    "rotation net": "a rotation net, trained here to tell by how many quarter turns a real image is turned",
+    "inception": "Inception with its published weights",
 }
 
 
@@ -42,8 +52,19 @@ def write_study(runs_root: Path, study: str, scale: str, out: Path, claims_dir: 
     notes = list(dict.fromkeys([*summary(runs), *notes, *(note for v in verdicts for note in v.notes)]))
     plain = own or [run for run in runs if not run.departures]  # a grid's axis can be part of every cell
     stand_in = stand_in_of([run for run in plain if run.record])
-    lead = f"Data: {stand_in}." if stand_in else ""
+    lead = " ".join(([f"Data: {stand_in}."] if stand_in else []) + judged_by(runs))
     return Page(f"{study}, scale {scale}", lead, sections, notes).write(out, study)
+
+
+def judged_by(runs: Sequence[Run]) -> list[str]:
+    """Which network judged the samples, in a sentence; none where none did."""
+    names = set()
+    for run in runs:
+        for file in (run.folder / "artifacts" / f"{name}.npz" for name in JUDGED):
+            if file.exists():
+                with np.load(file) as arrays:
+                    names |= {str(arrays["scorer"])} if "scorer" in arrays else set()
+    return [f"Samples are judged by: {', '.join(JUDGES.get(name, name) for name in sorted(names))}."] if names else []
 
 
 def verdict_table(verdicts: Sequence[Verdict], scales: bool = False) -> Table:
