@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from ganrepro import calibration
+from ganrepro.assemble import check_measurement
 from ganrepro.calibration import Calibration
+from ganrepro.cells import cell_of, hydra_at
 from ganrepro.data.embedded import Digits, Faces
 from ganrepro.data.points import GaussianMixture
 from ganrepro.errors import UserError
@@ -85,3 +87,10 @@ def test_refusals() -> None:
     with pytest.raises(UserError, match="pictures"):
         Calibration(GaussianMixture([[0.0]], [1.0], [1.0]))
     assert Calibration.needs_data
+
+
+def test_updates_mean_nothing_here_and_are_refused() -> None:
+    with hydra_at(Path(__file__).parents[1] / "conf"):
+        cell = cell_of(["experiment=lsgan_calibration", "data.size=8", "updates=3"], {})
+    with pytest.raises(UserError, match="updates does nothing there"):
+        check_measurement(cell)

@@ -119,9 +119,10 @@ def measurement_of(config: dict[str, Any], data: Any = None) -> Any:
 
 def check_measurement(cell: Cell) -> None:
     """UserError where the model cannot be built, or where a key was set that does nothing here."""
-    measurement_of(cell.config, data_of(cell))
+    model = measurement_of(cell.config, data_of(cell))
+    known = ["model", "loss", *["updates"] * getattr(model, "iterates", True), *["data"] * (data_of(cell) is not None)]
     for key in cell.departures:
-        if key.split(".")[0] not in ("model", "loss", "updates", *["data"] * (data_of(cell) is not None)):
+        if key.split(".")[0] not in known:
             raise UserError(f"{cell.config['study']} trains no networks: {key} does nothing there.")
 
 

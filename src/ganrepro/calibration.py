@@ -36,6 +36,7 @@ class Calibration:
     monitor = "real/frechet_ratio"
     mode = "min"
     needs_data = True
+    iterates = False  # `updates` is of no use to it
 
     def __init__(self, data: ImageData, samples: int = 2000, draws: int = 5, scorers: str = "runs/.scorers") -> None:
         """samples: pictures in a set, at most as many as training images. UserError for fewer than 2, or no draw."""

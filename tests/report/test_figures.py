@@ -123,3 +123,8 @@ def test_a_large_picture_keeps_its_size_in_fewer_colours(tmp_path):
     assert path.stat().st_size <= figures.LARGEST
     assert pixels(path).shape == noise.shape
     assert len(np.unique(pixels(path).reshape(-1, 3), axis=0)) <= 256
+
+
+def test_many_cells_have_a_colour_each():
+    assert figures.palette(3) == list(figures.COLOURS[:3])
+    assert len(set(figures.palette(24))) == 24

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
@@ -20,6 +22,13 @@ LETTERS = 70  # in a line of a label
 SIDE = 56  # pixels an image is enlarged to, about
 YELLOW, RED, INK, WHITE = (255, 205, 0), (190, 20, 20), (20, 20, 20), (255, 255, 255)
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
+
+
+def palette(n: int) -> list[str]:
+    """n colours: those that a colour-blind reader can tell apart as far as they go, else evenly over a rainbow."""
+    if n <= len(COLOURS):
+        return list(COLOURS[:n])
+    return [to_hex(colour) for colour in colormaps["turbo"](np.linspace(0.03, 0.97, n))]
 
 
 def save(image: Image.Image, path: Path, largest: int = LARGEST) -> Path:
@@ -170,7 +179,7 @@ def curves(
         return None
     figure = Figure(figsize=(10, 3.3 * ((len(panels) + 1) // 2) + 0.5), dpi=100, layout="constrained")
     cells = list(dict.fromkeys(run.folder.parent for run in runs))
-    colours = {cell: COLOURS[place % len(COLOURS)] for place, cell in enumerate(cells)}
+    colours = dict(zip(cells, palette(len(cells)), strict=True))
     for place, (solid, dashed) in enumerate(panels):
         axes = figure.add_subplot((len(panels) + 1) // 2, 2, place + 1)
         _panel(axes, runs, solid, dashed, colours, (bands or {}).get(solid))

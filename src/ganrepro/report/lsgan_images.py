@@ -174,8 +174,9 @@ def images(
     columns = columns if columns <= 3 else 2
     marks = (lambda run: tuple(success(run, at, rule) for at in AT)) if rule else None
     heads = [NAMES[at] for at in AT] if rule else []
+    titled = {title.replace(" †", " (departs)"): members for title, members in cells.items()}  # its font has no dagger
     sheet = figures.anew(
-        out / f"{study}_sheet.png", lambda path: sheets.contact_sheet(cells, columns, path, marks, heads)
+        out / f"{study}_sheet.png", lambda path: sheets.contact_sheet(titled, columns, path, marks, heads)
     )
     caption = "Eight samples of every run, a line a seed, last update; of a run that diverged, the last that there are."
     if rule:
