@@ -54,7 +54,7 @@ ERRORS = [
     (["experiment=gan_minst"], "Unknown study experiment=gan_minst. Did you mean gan_mnist?"),
     (["experiment=gan_mnist", "los=gan"], "Unknown key 'los'. Did you mean loss?"),
     (["experiment=gan_mnist", "batch_size=0"], "batch_size=0: needs a whole number, at least 1"),
-    (["experiment=gan_mnist", "data.value_range=[-1,1]"], "set data.value_range=[0.0, 1.0]"),
+    (["experiment=gan_mnist", "data.value_range=[-1,1]"], "set data.value_range=[0,1]"),
     (["experiment=gan_mnist", "data=mnist", "data.download=false", "data.root=/nowhere/at/all"], "/nowhere/at/all"),
     (["experiment=gan_mnist", "data=image_folder", "data.folder=/nowhere"], "/nowhere"),
     (["experiment=gan_mnist", "trainer=cuda"], "trainer.accelerator=cuda: there is none here"),

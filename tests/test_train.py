@@ -365,7 +365,7 @@ def test_load_runs_no_code_from_elsewhere(narrow: Narrow) -> None:
 
 
 def test_pieces_that_do_not_fit(narrow: Narrow, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UserError, match=r"set data\.value_range=\[0\.0, 1\.0\]"):
+    with pytest.raises(UserError, match=r"set data\.value_range=\[0,1\]"):
         check_fit(narrow("data.value_range=[-1.0,1.0]"))
     with pytest.raises(UserError, match=r"evaluation\.sigmas is"):
         check_fit(narrow("evaluation.sigmas=[1,0.1,10]"))

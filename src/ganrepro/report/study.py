@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from ganrepro.report import gallery, lsgan, papers, tables
 from ganrepro.report.claims import Verdict, board, judged, load_claims, stand_in_of
 from ganrepro.report.page import Page, Section
@@ -60,10 +58,8 @@ def judged_by(runs: Sequence[Run]) -> list[str]:
     """Which network judged the samples, in a sentence; none where none did."""
     names = set()
     for run in runs:
-        for file in (run.folder / "artifacts" / f"{name}.npz" for name in JUDGED):
-            if file.exists():
-                with np.load(file) as arrays:
-                    names |= {str(arrays["scorer"])} if "scorer" in arrays else set()
+        for arrays in map(run.arrays, JUDGED):
+            names |= {str(arrays["scorer"])} if arrays and "scorer" in arrays else set()
     return [f"Samples are judged by: {', '.join(JUDGES.get(name, name) for name in sorted(names))}."] if names else []
 
 
