@@ -102,7 +102,7 @@ class AdversarialModule(L.LightningModule):
                 module.generator = self.streams[name] = stream(self.seed, "dropout", name, device=device)
 
     def draw_latent(self) -> Tensor:
-        return self.latent.sample(self.batch_size, self.streams["latent"]).to(self.dtype)
+        return self.latents(self.batch_size, self.streams["latent"])
 
     def real_batch(self) -> Any:
         """The next `batch_size` real examples."""

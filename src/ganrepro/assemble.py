@@ -167,7 +167,7 @@ def check_fit(cell: Cell) -> AdversarialModule:
     if tuple(images.shape[1:]) != data.shape:
         raise UserError(f"The generator makes images of {list(images.shape[1:])}, the data's are {list(data.shape)}.")
     with evaluating(module):
-        outputs = module.discriminate(module.generate(module.latent.sample(2, torch.Generator().manual_seed(0))))
+        outputs = module.discriminate(module.generate(module.latents(2, torch.Generator().manual_seed(0))))
     if outputs.shape != (2,):
         raise UserError(f"The discriminator gives {list(outputs.shape[1:])} numbers an image; the loss needs one.")
     return module

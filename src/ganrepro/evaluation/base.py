@@ -26,6 +26,16 @@ class Sampler(Protocol):
         """Latents -> float32 images [n, channels, height, width] in the networks' range."""
 
 
+class Pair(Protocol):
+    """G and D, as an AdversarialModule has them."""
+
+    players: Any
+    latent: Any
+    loss: Any
+    generate: Callable[[Tensor], Any]
+    discriminate: Callable[[Any], Any]
+
+
 @dataclass
 class Evaluated:
     """`metrics`: scalars by name. `arrays`: by file name under artifacts/, the arrays in it by name."""

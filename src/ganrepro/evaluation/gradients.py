@@ -1,26 +1,16 @@
 """How strong a gradient reaches the generator (Goodfellow et al. 2014, section 3)."""
 
 import math
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ganrepro.errors import UserError
-from ganrepro.evaluation.base import Evaluated, Streams
+from ganrepro.evaluation.base import Evaluated, Pair, Streams
 from ganrepro.losses import NonSaturating, Saturating
 
 LOSSES = {"saturating": Saturating(), "non_saturating": NonSaturating()}
-
-
-class Pair(Protocol):
-    """G and D, as an AdversarialModule has them."""
-
-    players: Any
-    latent: Any
-    generate: Callable[[Tensor], Tensor]
-    discriminate: Callable[[Tensor], Any]
 
 
 class GradientEvaluation:

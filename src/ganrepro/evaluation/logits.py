@@ -1,29 +1,19 @@
 """The gradient of G's loss by D's output (LSGAN, section 3.2, Figure 2): over a line of outputs, and in training."""
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ganrepro.errors import UserError
-from ganrepro.evaluation.base import Evaluated, Streams
+from ganrepro.evaluation.base import Evaluated, Pair, Streams
 from ganrepro.losses import LeastSquares, NonSaturating, Saturating
 
 LOSSES = {"gan": NonSaturating(), "gan_saturating": Saturating(), "lsgan": LeastSquares()}
 VANISHED = 0.01  # of the gradient at an undecided D
 GRID = torch.linspace(-10, 10, 401, dtype=torch.float64)
 BINS = 60
-
-
-class Pair(Protocol):
-    """G and D, as an AdversarialModule has them."""
-
-    latent: Any
-    loss: Any
-    generate: Callable[[Tensor], Any]
-    discriminate: Callable[[Any], Tensor]
 
 
 class LogitGradientEvaluation:
