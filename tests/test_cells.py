@@ -123,6 +123,7 @@ REFUSED = {
     "experiment=gan_minst": "Unknown study experiment=gan_minst. Did you mean gan_mnist?",
     "los=gan": "Unknown key 'los'. Did you mean loss?",
     "loss=gin": "Unknown option loss=gin. Did you mean gan?",
+    "norm=none": "Unknown option norm=none. Did you mean no_g? There are both, no_g, no_gd.",
     "optimizer.learning_rate=1": "Unknown key 'optimizer.learning_rate'.",
     "+momentum=0.1": "Unknown key 'momentum'. Did you mean optimizer.momentum",
     "batch_size=0": "batch_size=0: needs a whole number, at least 1.",

@@ -71,6 +71,15 @@ def test_before_any_timing_the_budget_is_taken_by_updates_and_seeds(narrow: Narr
     assert "not known" in plan([narrow("budget=null")], [tmp_path / "none"], [1], Choice(2, 1, 1))
 
 
+def test_a_line_has_what_only_its_cell_departs_in(conf: Path, tmp_path: Path) -> None:
+    grid = ["experiment=lsgan_stability", "loss=gan,lsgan", "norm=no_g", "optimizer=adam"]
+    cells = cells_of([*grid, "labels=minus_one", "batch_size=9"], sweep=True)
+    head, gan, lsgan, *_ = plan(cells, [tmp_path / "a", tmp_path / "b"], [1, 1], Choice(1, 1, 1)).splitlines()
+    assert head.endswith("(batch_size=9):")
+    assert gan.endswith(": 10 to train"), "the regular GAN has no labels"
+    assert lsgan.endswith(": 10 to train (labels=minus_one)")
+
+
 def test_the_heading_has_what_all_cells_share(conf: Path) -> None:
     cells = cells_of(["experiment=gan_mnist", "k=1", "batch_size=9", "loss=gan,gan_saturating"], sweep=True)
     assert heading(cells) == "gan_mnist at scale laptop (batch_size=9)"

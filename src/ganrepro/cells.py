@@ -59,6 +59,7 @@ NOT_IDENTITY = frozenset(
 )
 
 
+FEW = 6  # options of a group, to be listed whole
 SHOWN = ("updates", "data.folder")  # in a label all the same
 
 
@@ -289,7 +290,9 @@ def refuse(override: Override, sweep: bool) -> None:
             group, _, option = f"{key}/{value}".rpartition("/")
             if value != "null" and option not in loader.get_group_options(group):
                 kind = "study" if key == "experiment" else "option"
-                hint = schema.nearest(value, options) or f" There are {', '.join(options)}."
+                hint = schema.nearest(value, options)
+                if not hint or len(options) <= FEW:
+                    hint += f" There are {', '.join(options)}."
                 raise UserError(f"Unknown {kind} {key}={value}.{hint}")
     elif not schema.known(key):
         names = [*loader.list_groups(""), *schema.TOP, *schema.OPTIONS]

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -22,7 +23,10 @@ PICTURES = 1_000_000  # bytes of samples, artifacts and rows, roughly
 
 
 def plan(cells: list[Cell], folders: list[Path], sizes: list[int], how: Choice) -> str:
-    """One line a cell: its folder and what its seeds need; then how, the time and the disk. sizes: bytes of a run."""
+    """A line a cell: its folder, what its seeds need, what only it departs in; then how, the time and the disk.
+
+    sizes: bytes of a run.
+    """
     lines, seconds, disk, jobs, updates = [], 0.0, 0, 0, 0
     unknown = False
     for cell, folder, size in zip(cells, folders, sizes, strict=True):
@@ -33,6 +37,8 @@ def plan(cells: list[Cell], folders: list[Path], sizes: list[int], how: Choice) 
         longer = [n for run in runs if (n := run.record.get("generator_updates", 0)) > cell.config["updates"]]
         if count["skip"] and longer:
             lines[-1] += f" (with up to {max(longer):,} updates, more than updates={cell.config['updates']})"
+        if departures := said(set(cell.departures.items()) - set(shared(cells))):
+            lines[-1] += f" ({departures})"
         missing = {seed: run for seed, run, state in zip(cell.seeds, runs, states, strict=True) if state in TO_DO}
         todo = list(missing.values())
         left = sum(cell.config["updates"] - min(run.reached(), cell.config["updates"]) for run in todo)
@@ -54,9 +60,18 @@ def plan(cells: list[Cell], folders: list[Path], sizes: list[int], how: Choice) 
 
 def heading(cells: list[Cell]) -> str:
     """The study and its scale, with the departures that all cells share."""
-    shared = [item for item in cells[0].departures.items() if all(item in cell.departures.items() for cell in cells)]
-    items = ", ".join(f"{key}={value}" for key, value in shared)
-    return f"{cells[0].config['study']} at scale {cells[0].config['scale']}" + (f" ({items})" if items else "")
+    departures = said(shared(cells))
+    config = cells[0].config
+    return f"{config['study']} at scale {config['scale']}" + (f" ({departures})" if departures else "")
+
+
+def shared(cells: list[Cell]) -> list[tuple[str, str]]:
+    return [item for item in cells[0].departures.items() if all(item in cell.departures.items() for cell in cells)]
+
+
+def said(departures: Iterable[tuple[str, str]]) -> str:
+    """ "data=mnist, updates=9"."""
+    return ", ".join(f"{key}={value}" for key, value in sorted(departures))
 
 
 def by_budget(cell: Cell, updates: int) -> str:

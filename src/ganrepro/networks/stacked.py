@@ -68,7 +68,7 @@ def stacked(networks: Sequence[nn.Module | None]) -> nn.Module:
     flattens = isinstance(first, nn.Flatten) and first.start_dim < 0
     has_weights = any(True for _ in (*first.parameters(recurse=False), *first.buffers(recurse=False)))
     if has_weights or not (children or flattens or isinstance(first, ALIKE)):
-        raise UserError(f"population needs fully connected networks: {type(first).__name__} cannot be stacked.")
+        raise UserError(f"population needs fully connected networks; these have other layers ({type(first).__name__}).")
     twin = copy.copy(first)
     twin._modules = {
         name: stacked([None if network is None else network.get_submodule(name) for network in networks])
