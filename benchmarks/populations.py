@@ -27,7 +27,7 @@ from ganrepro.evaluation import Evaluated
 from ganrepro.population import Part, PopulationRecorder, population_of
 from ganrepro.recorder import Recorder
 from ganrepro.runs import RunFolder
-from ganrepro.train import quiet_lightning
+from ganrepro.training import quiet_lightning
 
 SIZES = (1, 8, 32, 80)
 RING = ["experiment=lsgan_ring", "scale=paper"]

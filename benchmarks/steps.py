@@ -21,7 +21,7 @@ from ganrepro.losses import LeastSquares
 from ganrepro.recorder import Recorder
 from ganrepro.rules import d_then_g, simultaneous
 from ganrepro.runs import RunFolder
-from ganrepro.train import quiet_lightning
+from ganrepro.training import quiet_lightning
 
 CONF = Path(__file__).parents[1] / "conf"
 NEVER = 10**9

@@ -14,7 +14,7 @@ from ganrepro.assemble import module_of
 from ganrepro.cells import Cell
 from ganrepro.data.images import ImageData, Images
 from ganrepro.streams import stream
-from ganrepro.train import quiet_lightning
+from ganrepro.training import quiet_lightning
 
 Narrow = Callable[..., Cell]
 

@@ -147,7 +147,7 @@ def test_wandb_goes_on_in_its_run_and_begins_a_new_one_for_a_new_seed(
 def test_wandb_shows_a_crash_as_failed(
     narrow: Narrow, wandb_runs: list[tuple[FakeRun, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ganrepro.train.finish", lambda *_: 1 / 0)
+    monkeypatch.setattr("ganrepro.training.finish", lambda *_: 1 / 0)
     cell = narrow("logger=wandb")
     train_cell(cell, folder_of(cell), {})
     assert wandb_runs[0][0].exit_code == 1

@@ -15,7 +15,7 @@ from ganrepro.assemble import latent_of, module_of
 from ganrepro.build import build
 from ganrepro.cells import cell_of, hydra_at
 from ganrepro.data.images import ImageData, Images
-from ganrepro.train import quiet_lightning
+from ganrepro.training import quiet_lightning
 
 CONF = Path(__file__).parents[1] / "conf"
 Shapes = list[tuple[int, ...]]

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganrepro import load, train
+from ganrepro import load, training
 from ganrepro.adversarial import AdversarialModule
 from ganrepro.assemble import check_fit, data_of, folder_of, module_of
 from ganrepro.cells import Cell, cell_of
@@ -19,7 +19,8 @@ from ganrepro.optimizers import RMSpropTF
 from ganrepro.papers.lsgan import ConditionalLSGAN
 from ganrepro.population import Population, Share, check_population, groups, population_of
 from ganrepro.runs import RunFolder, in_step, read_checkpoint, shared_states
-from ganrepro.train import quiet_lightning, train_cell
+from ganrepro.train import train_cell
+from ganrepro.training import quiet_lightning
 
 Narrow = Callable[..., Cell]
 
@@ -308,7 +309,7 @@ def test_a_damaged_checkpoint_sends_all_back(narrow: Narrow, tmp_path: Path, mon
         raise Cut
 
     with monkeypatch.context() as killed:
-        killed.setattr(train, "finish", cut)
+        killed.setattr(training, "finish", cut)
         with pytest.raises(Cut):
             trained(cell)
     newest = RunFolder(folder_of(cell) / "seed=1").all_checkpoints()[0]
@@ -319,7 +320,7 @@ def test_a_damaged_checkpoint_sends_all_back(narrow: Narrow, tmp_path: Path, mon
 
 def poisoned(seed: int, after: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Infinite latents for one seed once it has seen so many images."""
-    make = train.module_of
+    make = training.module_of
 
     def made(config: Any, shape: Any, own: int, *rest: Any) -> AdversarialModule:
         module = make(config, shape, own, *rest)
@@ -328,7 +329,7 @@ def poisoned(seed: int, after: int, monkeypatch: pytest.MonkeyPatch) -> None:
             module.draw_latent = lambda: draw() * (torch.inf if module.images_seen > after else 1)  # type: ignore
         return module
 
-    monkeypatch.setattr(train, "module_of", made)
+    monkeypatch.setattr(training, "module_of", made)
 
 
 @pytest.mark.parametrize("update", ["simultaneous", "d_then_g"])
@@ -362,7 +363,7 @@ def test_all_may_diverge(narrow: Narrow) -> None:
 def test_a_failure_is_recorded_for_those_that_had_not_ended(
     narrow: Narrow, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cell, finish = narrow("population=2", "seeds=3"), train.finish
+    cell, finish = narrow("population=2", "seeds=3"), training.finish
 
     def fails(module: AdversarialModule, *rest: Any) -> dict[str, Any]:
         if module.seed == 1:
@@ -370,7 +371,7 @@ def test_a_failure_is_recorded_for_those_that_had_not_ended(
         return finish(module, *rest)
 
     with monkeypatch.context() as broken:
-        broken.setattr(train, "finish", fails)
+        broken.setattr(training, "finish", fails)
         runs = trained(cell)
     assert [run.record["status"] for run in runs.values()] == ["done", "error", "done"]
     assert [(run.path / "error.txt").exists() for run in runs.values()] == [False, True, False]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganrepro import load, train
+from ganrepro import load, train, training
 from ganrepro.assemble import check_fit, folder_of
 from ganrepro.cells import Cell
 from ganrepro.errors import UserError
@@ -256,7 +256,7 @@ def cut_before_the_end(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
         raise Cut
 
     with monkeypatch.context() as killed:
-        killed.setattr(train, "finish", cut)
+        killed.setattr(training, "finish", cut)
         with pytest.raises(Cut):
             trained(cell)
 
