@@ -1,4 +1,4 @@
-"""The convolutional networks of Radford et al. 2016 (dcgan_code: faces, imagenet, svhn); the paper's rules are switches.
+"""The convolutional networks of Radford et al. 2016 (dcgan_code: faces, imagenet, svhn), the rules as switches.
 
 G: a fully connected layer and transposed convolutions with ReLU. D: convolutions with LeakyReLU, one number at the end.
 No layer has a bias but the batch norms, which always normalise by the batch at hand (lib/ops.py): so does sampling.
