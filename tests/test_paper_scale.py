@@ -49,6 +49,18 @@ def convolutions(image: int, maps: list[int], norm: bool) -> Shapes:
     return found
 
 
+def dcgan(z: int, first: int, g: list[int], d: list[int], kernel: int) -> dict[str, Shapes]:
+    """DCGAN's networks, from maps of 4x4: no biases, batch norm by unit behind G's first layer, none at either end."""
+    made: Shapes = [(first * 16, z), *[(first * 16,)] * 2]
+    for i, o in pairwise([first, *g]):
+        made += [(i, o, kernel, kernel), *[(o,)] * 2]
+    judged: Shapes = [(d[0], 3, kernel, kernel)]
+    for i, o in pairwise(d):
+        judged += [(o, i, kernel, kernel), *[(o,)] * 2]
+    last = (g[-1], 3, kernel, kernel)
+    return {"generator": [*made, last], "discriminator": [*judged, (1, d[-1] * 16)]}
+
+
 # study -> image shape, then each network's parameters as the sheet's layers have them (sections 1.3 to 1.6); the
 # order within a network is the code's. gan_1d has no paper's networks: its sizes are ours.
 MNIST = ((1, 28, 28), {"generator": linear(100, 1200, 1200, 784), "discriminator": maxout(784, 240, 240)})
@@ -58,6 +70,7 @@ SCENE_64 = (3, 64, 64)
 STABILITY_G = deconvolutions(1024, 4, [512, 256, 128, 64], 3, 5, norm=False)  # BN_G, the study's own choice
 STABILITY_D = [*convolutions(3, [64, 128, 256, 512], norm=True), *linear(8192, 1)]
 RING = ((2,), {"generator": linear(256, 128, 128, 2), "discriminator": linear(2, 128, 128, 1)})
+DCGAN_64 = dcgan(100, 1024, [512, 256, 128], [128, 256, 512, 1024], 5)
 SHEET: dict[str, tuple[tuple[int, ...], dict[str, Shapes]]] = {
     "gan_mnist": MNIST,
     "gan_saturation": MNIST,
@@ -138,12 +151,25 @@ SHEET: dict[str, tuple[tuple[int, ...], dict[str, Shapes]]] = {
     ),
     "lsgan_ring": RING,
     "lsgan_ring_factors": RING,
+    # ../papers/gan_dcgan.md, sections 2.3 to 2.6.
+    "dcgan_lsun": (SCENE_64, DCGAN_64),
+    "dcgan_faces": (SCENE_64, DCGAN_64),
+    "dcgan_guidelines": (SCENE_64, DCGAN_64),
+    "dcgan_imagenet32": (CIFAR, dcgan(256, 512, [512, 256, 256, 128, 128], [128, 128, 256, 256, 512, 512], 3)),
+    "dcgan_svhn": (CIFAR, dcgan(100, 256, [128, 64], [64, 128, 256], 5)),
+    "dcgan_mnist_conditional": (
+        (1, 28, 28),
+        {
+            "generator": [(1024, 110), (6272, 1034), (138, 64, 5, 5), (74, 1, 5, 5)],
+            "discriminator": [(64, 11, 5, 5), (128, 74, 5, 5), (1024, 6282), (1, 1034)],
+        },
+    ),
 }  # fmt: skip
-CLASSES = {"lsgan_hwdb": 3740}
+CLASSES = {"lsgan_hwdb": 3740, "dcgan_mnist_conditional": 10}
 WITHOUT_NETWORKS = ("gan_theory", "lsgan_theory", "lsgan_calibration")
 BIG = (
     "gan_tfd_pretrain", "gan_tfd", "gan_cifar10_fc", "gan_cifar10_conv", "lsgan_codings", "lsgan_gradients",
-    "lsgan_scenes", "lsgan_hwdb", "lsgan_cifar10",
+    "lsgan_scenes", "lsgan_hwdb", "lsgan_cifar10", "dcgan_lsun", "dcgan_faces", "dcgan_guidelines", "dcgan_imagenet32",
 )  # fmt: skip
 STUDIES = [
     (path.stem, variant)

@@ -24,3 +24,17 @@ class LinearRamp:
     def __call__(self, start: float, updates: int, epoch: int) -> float:
         """`epoch` counts finished passes over the data, from 0."""
         return start + (self.end - start) * min(epoch / (self.last_epoch - 1), 1.0)
+
+
+class HeldThenLinear:
+    """`start` for `held` epochs and one more, then down in equal steps an epoch, to reach 0 in `over` of them.
+
+    dcgan_code's mnist/train_cond_dcgan.py takes the first step after epoch held + 1.
+    """
+
+    def __init__(self, held: int, over: int) -> None:
+        self.held, self.over = held, over
+
+    def __call__(self, start: float, updates: int, epoch: int) -> float:
+        """`epoch` counts finished passes over the data, from 0."""
+        return start * max(0.0, 1 - max(0, epoch - self.held) / self.over)

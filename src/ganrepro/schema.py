@@ -12,6 +12,7 @@ from typing import Any
 from ganrepro.errors import UserError
 
 GROUPS = ("model", "data", "network", "latent", "loss", "optimizer", "trainer", "logger", "evaluation")
+ACTIVATIONS = ("tanh", "relu", "leaky_relu", "maxout")
 RULES = ("simultaneous", "d_then_g", "alternate_batches")  # ganrepro/rules.py
 
 
@@ -209,6 +210,9 @@ OPTIONS: dict[str, Key] = {
     "optimizer.betas": Key(list[float], "Adam's decay rates", low=0, high=1, length=2),
     "optimizer.eps": Key(float, "Adam's epsilon", above=0),
     "optimizer.fused": Key(bool, "one kernel for the whole step; the same to rounding"),
+    "optimizer.weight_decay": Key(float, "times the weights, added to the gradient before Adam", low=0, neutral=0.0),
+    "optimizer.schedules.lr.held": Key(int, "epochs at the first learning rate", low=0),
+    "optimizer.schedules.lr.over": count("epochs in which it then falls to 0, linearly"),
     "optimizer.schedules.lr.factor": Key(float, "the learning rate is divided by this at every update", low=1),
     "optimizer.schedules.lr.floor": Key(float, "but does not fall below this", above=0),
     "optimizer.schedules.momentum.end": Key(float, "momentum rises linearly to this", low=0, high=1),
@@ -223,9 +227,9 @@ OPTIONS: dict[str, Key] = {
     "latent.z.half_width": Key(float, "z is uniform between plus and minus this", above=0),
     "latent.z.std": Key(float, "standard deviation of z", above=0),
     "network.generator.hidden": Key(list[int], "widths of G's hidden layers", low=1),
-    "network.generator.activation": Key(str, "between G's layers", choices=("tanh", "relu")),
+    "network.generator.activation": Key(str, "between G's layers", choices=ACTIVATIONS),
     "network.discriminator.hidden": Key(list[int], "widths of D's hidden layers", low=1),
-    "network.discriminator.activation": Key(str, "between D's layers", choices=("tanh", "relu")),
+    "network.discriminator.activation": Key(str, "between D's layers", choices=ACTIVATIONS),
     "network.generator.init_range": Key(float, "G's weights start uniform between plus and minus this", above=0),
     "network.generator.output_bias": Key(str, "where G's outputs start", choices=("pixel_means", "zero")),
     "network.generator.output_init_range": Key(float, "the same for the weights of G's output layer", above=0),
@@ -239,7 +243,18 @@ OPTIONS: dict[str, Key] = {
     "network.generator.first": count("maps behind G's fully connected layer"),
     "network.generator.strides": Key(list[int], "of G's transposed convolutions, the last makes the image", low=1),
     "network.generator.kernel": count("height and width of G's kernels"),
-    "network.generator.norm": Key(str, "behind G's layers; set by norm=", choices=("batch", "none")),
+    "network.generator.norm": Key(
+        str, "behind G's layers: batch, all but the last; all; none; set by norm=", choices=("batch", "all", "none")
+    ),
+    "network.generator.running": Key(bool, "G's batch norms outside training by running averages, not by the batch"),
+    "network.discriminator.running": Key(bool, "the same for D's"),
+    "network.generator.eps": Key(float, "epsilon of G's batch norms", above=0),
+    "network.discriminator.eps": Key(float, "epsilon of D's batch norms", above=0),
+    "network.generator.sampling": Key(
+        str, "G grows by transposed convolutions, or by repeated pixels", choices=("strided", "pooling")
+    ),
+    "network.discriminator.sampling": Key(str, "D shrinks by strides, or by max pools", choices=("strided", "pooling")),
+    "network.discriminator.strides": Key(list[int], "of D's convolutions", low=1),
     "network.generator.norm_units": Key(bool, "G's first batch norm scales each unit, not each map"),
     "network.generator.norm_std": Key(float, "G's batch norms start with scales from N(1, this)", low=0),
     "network.generator.output": Key(str, "G's last function, and so its value range", choices=("tanh", "sigmoid")),
@@ -260,7 +275,9 @@ OPTIONS: dict[str, Key] = {
     "network.generator.weight_std": Key(float, "G's weights start normal with this standard deviation", above=0),
     "network.discriminator.weight_std": Key(float, "the same for D's", above=0),
     "network.discriminator.kernel": count("height and width of D's kernels"),
-    "network.discriminator.norm": Key(str, "between D's layers; set by norm=", choices=("batch", "none")),
+    "network.discriminator.norm": Key(
+        str, "between D's layers: batch, all but the first; all; none; set by norm=", choices=("batch", "all", "none")
+    ),
     "network.discriminator.norm_std": Key(float, "D's batch norms start with scales from N(1, this)", low=0),
     "network.discriminator.channel_pieces": count("linear pieces of a maxout channel"),
     "network.discriminator.max_norm": limit("longest vector of weights into one piece of D's units; null: no limit"),

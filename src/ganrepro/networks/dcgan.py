@@ -98,7 +98,7 @@ class DCGANGenerator(nn.Module):
 
     strides: of each transposed convolution, the last of which makes the image. hidden: fully connected layers in front
     of the first, which the guidelines warn of. `stages` are all layers but the image's, each with its norm and
-    activation; the outputs of each are maps. norm: "hidden" (all layers but the image's), "all" or "none".
+    activation; the outputs of each are maps. norm: "batch" (all layers but the image's), "all" or "none".
     sampling: "strided", or "pooling" for repeated pixels. activation: "relu", "leaky_relu", "tanh" or "maxout".
     output: "tanh" or "sigmoid". running: batch norm outside training by running averages, not by the batch.
     There are no biases, so `pixel_mean` is not used. Raises UserError where the numbers do not go together.
@@ -117,9 +117,9 @@ class DCGANGenerator(nn.Module):
         running: bool,
         sampling: str,
         activation: str,
-        hidden: Sequence[int],
         weight_std: float,
         output: str,
+        hidden: Sequence[int] = (),
         pixel_mean: Tensor | None = None,
     ) -> None:
         super().__init__()
@@ -159,7 +159,7 @@ class DCGANDiscriminator(nn.Module):
     """Images -> convolutions of `strides` -> fully connected layers of `hidden` units, of which the rules want none ->
     one number. `stages` are the convolutions with their norm, activation and pool: their outputs are its features.
 
-    norm: "hidden" (all layers but the first and the last), "all" (the first too; there is nothing to normalise in a
+    norm: "batch" (all layers but the first and the last), "all" (the first too; there is nothing to normalise in a
     single number) or "none". sampling: "strided", or "pooling" for max pools. Others as in DCGANGenerator.
     """
 
@@ -176,8 +176,8 @@ class DCGANDiscriminator(nn.Module):
         running: bool,
         sampling: str,
         activation: str,
-        hidden: Sequence[int],
         weight_std: float,
+        hidden: Sequence[int] = (),
     ) -> None:
         super().__init__()
         if len(shape) != 3:
@@ -189,7 +189,7 @@ class DCGANDiscriminator(nn.Module):
         self.stages = nn.Sequential()
         for number, (inputs, outputs) in enumerate(pairwise([shape[0], *channels])):
             convolution, pool = shrink(inputs, outputs * pieces, kernel, strides[number], sampling)
-            normed = norm == "all" or (norm == "hidden" and number > 0)
+            normed = norm == "all" or (norm == "batch" and number > 0)
             norms = [batch_norm(outputs * pieces, eps, running)] if normed else []
             self.stages.append(nn.Sequential(convolution, *norms, RECTIFIERS[activation](), *pool))
         height, width = (halves(size, strides)[0] for size in shape[1:])

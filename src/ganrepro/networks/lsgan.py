@@ -21,9 +21,11 @@ OUTPUTS = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 
 
 def batch_norm(norm: str, channels: int, flat: bool = False) -> list[nn.Module]:
-    """A batch norm over the maps (or, flat, the units), or nothing where `norm` is "none"."""
+    """A batch norm over the maps (or, flat, the units), or nothing where `norm` is "none". UserError for another."""
     if norm == "none":
         return []
+    if norm != "batch":
+        raise UserError(f"norm={norm}: LSGAN's networks have batch or none.")
     kind = nn.BatchNorm1d if flat else nn.BatchNorm2d
     return [kind(channels, eps=1e-5, momentum=0.1)]  # momentum 0.1 is TensorFlow's decay of 0.9
 

@@ -24,6 +24,8 @@ class Perceptron(nn.Module):
 
     def __init__(self, widths: Sequence[int], activation: str, gain: float | None = None) -> None:
         super().__init__()
+        if activation not in ACTIVATIONS:
+            raise UserError(f"activation={activation}: the networks of points have {' or '.join(ACTIVATIONS)}.")
         self.gain = gain
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(widths):
