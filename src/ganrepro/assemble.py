@@ -57,6 +57,8 @@ def identity_of(cell: Cell) -> dict[str, Any]:
     found: dict[str, Any] = {"device": device_of(cell.config["trainer"]["accelerator"])}
     if cell.config.get("data"):
         found["data.fingerprint"] = data_of(cell).fingerprint
+    if judged := (cell.config.get("evaluation") or {}).get("data"):
+        found["evaluation.data.fingerprint"] = _read(json.dumps(judged, sort_keys=True)).fingerprint
     if cell.input:
         found["input.address"] = address_hash(identity_of(cell.input))
     return cell.identity() | found

@@ -38,6 +38,11 @@ def main(conf: Path) -> None:
 def guarded(conf: Path, words: list[str]) -> int:
     """`run`, with a plain message instead of a traceback, unless debug=true."""
     try:
+        if any(word.startswith("probe=") for word in words):
+            from ganrepro.probes.command import probe
+
+            probe(words)
+            return 0
         if any(word.startswith("-") and word not in MULTIRUN for word in words):
             start_hydra(conf, words, [])  # Hydra's own flags: --cfg, --info, --hydra-help, ...
             return 0

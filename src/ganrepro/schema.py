@@ -198,6 +198,11 @@ OPTIONS: dict[str, Key] = {
     "evaluation.w1_points": Key(int, "points on each side of the exact Wasserstein distance", low=2),
     "evaluation.moments": Key(list[int], "updates whose samples are kept for the pictures", low=0),
     "evaluation.splits": count("parts of the samples whose inception scores are averaged"),
+    "evaluation.per_class": count("labels of each class, where features are judged with few"),
+    "evaluation.tuning_draws": count("choices of those labels behind the choice of C"),
+    "evaluation.draws": count("choices of those labels behind an accuracy"),
+    "evaluation.train_images": count("training images whose features are judged; null: all", optional=True),
+    "evaluation.data": Key(str, "images on which features are judged; null: the training data", optional=True),
     "evaluation.sigma_images": count("first validation images, which choose sigma; null: all", optional=True),
     "evaluation.test_images": count("test images scored; null: all", optional=True),
     "evaluation.sigmas": Key(list[float], "lowest, highest and number of candidates, log-spaced", above=0, length=3),
@@ -291,6 +296,8 @@ def key_of(name: str) -> Key | None:
     """The schema's entry for a dotted key; a `_target_` is a word everywhere."""
     if name.endswith("_target_"):
         return Key(str, "the class this option builds")
+    if name.startswith("evaluation.data."):  # a data set of its own
+        name = name.removeprefix("evaluation.")
     return TOP.get(name) or OPTIONS.get(name)
 
 

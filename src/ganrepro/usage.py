@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from ganrepro import schema
+from ganrepro.probes.keys import KEYS, PROBES
 
 
 def studies(conf: Path) -> dict[str, str]:
@@ -25,6 +26,7 @@ def welcome(conf: Path) -> str:
             "Train one:          python run.py experiment=gan_mnist",
             "Sweep a choice:     python run.py -m experiment=gan_mnist loss=gan,gan_saturating",
             "Only see the plan:  python run.py experiment=gan_mnist plan=true",
+            "Look into a run:    python run.py probe=all run=runs/<study>/<scale>/<cell>/seed=0",
             "Every key:          python run.py --help",
         ]
     )
@@ -44,6 +46,7 @@ def help_text(conf: Path) -> str:
     sections = {
         "Keys": schema.TOP,
         "Keys of the options (each only where its option is chosen)": schema.OPTIONS,
+        "Keys that go with probe=, which looks into a trained run, and with no others": KEYS,
     }
     lines = [
         "python run.py [-m] experiment=<study> [key=value ...]   (-m sweeps: key=a,b)",
@@ -56,4 +59,5 @@ def help_text(conf: Path) -> str:
         for name, key in keys.items():
             text = f"  {name:<39} {key.help}: {key.expected}"
             lines.append(textwrap.fill(text, 110, subsequent_indent=" " * 42))
+    lines += ["", "Probes:", *(f"  {name:<16} {about}" for name, about in PROBES.items())]
     return "\n".join(lines)

@@ -101,6 +101,7 @@ class CIFAR10(ImageData):
         validation: int = 10_000,
         value_range: Sequence[float] | None = (0.0, 1.0),
         scaling: str = "range",
+        stand_in_for: str | None = None,
     ) -> None:
         """As MNIST; `root` holds cifar-10-batches-py with all six batches and batches.meta.
 
@@ -122,7 +123,7 @@ class CIFAR10(ImageData):
         stored, tested = kind(folder, train=True), kind(folder, train=False)
         train, held_out = _hold_out(_images(stored.data.transpose(0, 3, 1, 2), stored.targets), validation)
         test = _images(tested.data.transpose(0, 3, 1, 2), tested.targets)
-        super().__init__("cifar10", train, held_out, test, stored.classes, value_range, scaling=scaling)
+        super().__init__("cifar10", train, held_out, test, stored.classes, value_range, stand_in_for, scaling=scaling)
 
 
 class SVHN(ImageData):

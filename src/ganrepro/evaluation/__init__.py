@@ -8,11 +8,13 @@ from ganrepro.evaluation.base import Evaluated
 from ganrepro.evaluation.conditional import ConditionalEvaluation
 from ganrepro.evaluation.density import DensityEvaluation
 from ganrepro.evaluation.diversity import DiversityEvaluation
+from ganrepro.evaluation.features import FeatureEvaluation
 from ganrepro.evaluation.fidelity import FidelityEvaluation
 from ganrepro.evaluation.gradients import GradientEvaluation
 from ganrepro.evaluation.inception import InceptionScoreEvaluation
 from ganrepro.evaluation.likelihood import LikelihoodEvaluation
 from ganrepro.evaluation.logits import LogitGradientEvaluation
+from ganrepro.evaluation.one_nn import OneNNEvaluation
 from ganrepro.evaluation.ring import RingEvaluation
 
 __all__ = [
@@ -20,10 +22,12 @@ __all__ = [
     "DensityEvaluation",
     "DiversityEvaluation",
     "Evaluated",
+    "FeatureEvaluation",
     "FidelityEvaluation",
     "GradientEvaluation",
     "InceptionScoreEvaluation",
     "LikelihoodEvaluation",
     "LogitGradientEvaluation",
+    "OneNNEvaluation",
     "RingEvaluation",
 ]
