@@ -202,6 +202,9 @@ OPTIONS: dict[str, Key] = {
     "evaluation.tuning_draws": count("choices of those labels behind the choice of C"),
     "evaluation.draws": count("choices of those labels behind an accuracy"),
     "evaluation.train_images": count("training images whose features are judged; null: all", optional=True),
+    "evaluation.supervised_trials": Key(
+        int, "networks of D's architecture tried on few labels alone; 0: none", low=0, neutral=0
+    ),
     "evaluation.data": Key(str, "images on which features are judged; null: the training data", optional=True),
     "evaluation.sigma_images": count("first validation images, which choose sigma; null: all", optional=True),
     "evaluation.test_images": count("test images scored; null: all", optional=True),

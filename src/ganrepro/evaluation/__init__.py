@@ -15,6 +15,7 @@ from ganrepro.evaluation.inception import InceptionScoreEvaluation
 from ganrepro.evaluation.likelihood import LikelihoodEvaluation
 from ganrepro.evaluation.logits import LogitGradientEvaluation
 from ganrepro.evaluation.one_nn import OneNNEvaluation
+from ganrepro.evaluation.probed import ProbedEvaluation
 from ganrepro.evaluation.ring import RingEvaluation
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "LikelihoodEvaluation",
     "LogitGradientEvaluation",
     "OneNNEvaluation",
+    "ProbedEvaluation",
     "RingEvaluation",
 ]

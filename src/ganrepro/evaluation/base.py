@@ -47,3 +47,8 @@ class Evaluated:
 def displayed(images: Tensor, data: ImageData, like: Tensor | None = None) -> np.ndarray:
     """Measured images as uint8, as the paper's figures scale them: on the scale of `like`, or else on their own."""
     return data.scaling.displayed(images, like).cpu().numpy()
+
+
+def on_cpu(generator: torch.Generator) -> torch.Generator:
+    """A generator of the same seed on the CPU: what it draws does not depend on the device that trains."""
+    return torch.Generator().manual_seed(generator.initial_seed())

@@ -1,6 +1,5 @@
 """What D's features are worth to a linear classifier (Radford et al. 2016, Tables 1 and 2), and two controls."""
 
-import copy
 import math
 from typing import Any, Protocol
 
@@ -10,9 +9,11 @@ from torch import Tensor, nn
 
 from ganrepro.data.images import ImageData, Images
 from ganrepro.errors import UserError
-from ganrepro.evaluation.base import Evaluated, Streams
+from ganrepro.evaluation.base import Evaluated, Streams, on_cpu
 from ganrepro.evaluation.fidelity import FidelityEvaluation
-from ganrepro.probes.features import batch_norms, extract, fixed_statistics, pooled_features, stage_outputs
+from ganrepro.probes.base import untrained
+from ganrepro.probes.features import extract, fixed_statistics, pooled_features, stage_outputs
+from ganrepro.probes.supervised import supervised
 from ganrepro.probes.svm import GRID, Part, Scores, all_labels, drawn, few_labels
 from ganrepro.streams import stream
 
@@ -36,10 +37,13 @@ class FeatureEvaluation:
     features/accuracy: on test images, of an SVM on D's features (ganrepro.probes.features) and the labels of all
         training images; its C is chosen on validation images. features/untrained: on those of the same D with fresh
         weights. features/pixels: on the pixels themselves, as networks see them. The paper has neither control.
+    features/control: the better of these two.
     features/few, features/few_untrained, features/few_pixels: the same with few labels, the mean over draws of them.
     features/few_std: 1.96 standard deviations over draws of the first, the ± that the authors' SVHN code prints.
     features/c, features/few_c: C chosen for D's features; features/edge, features/few_edge: 1 where it is the grid's
         first or last, so that another may be better.
+    features/supervised, features/supervised_validation: accuracies on test and validation images of the best of
+        `supervised_trials` networks of D's architecture, trained on as few labels alone (ganrepro.probes.supervised).
     features/dims; features/units, the largest number of maps of a stage; features/train, features/test, the numbers of
         images; features/unconverged: how many of all the fits behind these numbers stopped short.
     Accuracies are NaN for features that are not finite.
@@ -64,6 +68,7 @@ class FeatureEvaluation:
         train_images: int | None = None,
         test_images: int | None = None,
         data: ImageData | None = None,
+        supervised_trials: int = 0,
     ) -> None:
         """samples, batch and scorers: as in FidelityEvaluation.
 
@@ -71,7 +76,8 @@ class FeatureEvaluation:
         and behind an accuracy, of which the authors' SVHN code has 10 and 100. train_images, test_images: how many
         training images, and how many test and as many validation images are used; None: all. They are chosen at random,
         the same ones in every run. data: labelled images on which features are judged, those of Table 1 not being what
-        D was trained on; None: the training data. UserError for numbers below 1.
+        D was trained on; None: the training data. supervised_trials: networks tried for features/supervised, 64 in the
+        paper; 0: none. UserError for numbers below 1.
         """
         self.fidelity = FidelityEvaluation(samples, batch, scorers)
         given = {"per_class": per_class, "tuning_draws": tuning_draws, "draws": draws}
@@ -80,7 +86,7 @@ class FeatureEvaluation:
                 raise UserError(f"evaluation.{name} is {value}; it must be at least 1.")
         self.batch, self.per_class, self.tuning_draws, self.draws = batch, per_class, tuning_draws, draws
         self.limits = {"train": train_images, "validation": test_images, "test": test_images}
-        self.data = data
+        self.data, self.supervised_trials = data, supervised_trials
 
     @torch.no_grad()
     def __call__(self, gan: Critic, data: ImageData, streams: Streams, final: bool) -> Evaluated:
@@ -93,13 +99,14 @@ class FeatureEvaluation:
         if not final:
             return found
         images = {split: getattr(judged, split)[index] for split, index in places.items()}
-        fresh = untrained(network, on_cpu(streams("untrained")))
+        fresh = untrained(network, on_cpu(streams("untrained"))).to(next(network.parameters()).device)
         judgements = [self.judge(each, judged, images, streams) for each in (network, fresh, None)]
         (trained, few, dims), (plain, plain_few, _), (pixels, pixels_few, _) = judgements
         metrics = {
             "features/accuracy": trained.accuracy,
             "features/untrained": plain.accuracy,
             "features/pixels": pixels.accuracy,
+            "features/control": max(plain.accuracy, pixels.accuracy),
             "features/few": few.accuracy,
             "features/few_std": few.spread,
             "features/few_untrained": plain_few.accuracy,
@@ -114,6 +121,7 @@ class FeatureEvaluation:
             "features/test": float(len(images["test"])),
             "features/unconverged": float(sum(a.unconverged + b.unconverged for a, b, _ in judgements)),
         }
+        metrics |= self.supervised(network, judged, images, streams) if self.supervised_trials else {}
         arrays = table(judgements) | {"per_class": np.array(self.per_class), "data": np.array(judged.name)}
         arrays |= {split: np.array(len(images[split])) for split in ("train", "test")}
         return Evaluated(found.metrics | metrics, found.arrays | {"features": arrays})
@@ -151,6 +159,21 @@ class FeatureEvaluation:
         seed = int(torch.randint(2**31, (), generator=on_cpu(streams("svm"))))
         return all_labels(train, validation, test, seed), few, dims
 
+    def supervised(
+        self, network: nn.Module, judged: ImageData, images: dict[str, Images], streams: Streams
+    ) -> dict[str, float]:
+        """Accuracies of the network of D's architecture that saw the first draw of few labels and nothing else."""
+        first = drawn(images["train"].labels.numpy(), self.per_class, on_cpu(streams("few")))
+        labelled = images["train"][torch.as_tensor(first)]
+        train, validation, test = ((p.pixels, p.labels) for p in (labelled, images["validation"], images["test"]))
+        trials, noise = self.supervised_trials, on_cpu(streams("supervised"))
+        best, final, setting = supervised(
+            network, judged.normalise, train, validation, test, len(judged.classes), trials, noise
+        )
+        found = {"supervised": final, "supervised_validation": best, "supervised_trials": float(trials)}
+        found |= {"supervised_lr": setting.lr, "supervised_decay": setting.decay, "supervised_keep": setting.keep}
+        return {f"features/{name}": value for name, value in found.items()}
+
     def seen(self, network: nn.Module | None, pixels: Tensor, judged: ImageData) -> np.ndarray:
         """What a classifier sees of images: float32 [n, dims]."""
         if network is None:
@@ -161,23 +184,6 @@ class FeatureEvaluation:
 def chosen(data: ImageData, split: str, limit: int | None) -> Tensor:
     """Which images of a split are used, at random and always the same; folders may be sorted by class."""
     return torch.randperm(len(getattr(data, split)), generator=stream(0, "features", split))[:limit]
-
-
-def untrained(network: nn.Module, generator: torch.Generator) -> nn.Module:
-    """The same network with weights drawn anew; generator: on the CPU.
-
-    Batch norms that keep running averages have none yet: they are left without, as `fixed_statistics` wants them.
-    """
-    fresh = copy.deepcopy(network).cpu()
-    fresh.initialise(generator)  # type: ignore[operator]
-    for layer in batch_norms(fresh):
-        layer.running_mean = layer.running_var = None
-    return fresh.to(next(network.parameters()).device)
-
-
-def on_cpu(generator: torch.Generator) -> torch.Generator:
-    """A generator of the same seed on the CPU: what it draws does not depend on the device that trains."""
-    return torch.Generator().manual_seed(generator.initial_seed())
 
 
 def nothing(draws: int) -> Scores:

@@ -35,8 +35,11 @@ def at_rest(network: nn.Module, inputs: Tensor) -> nn.Module:
 
 @torch.no_grad()
 def untrained(network: nn.Module, noise: torch.Generator) -> nn.Module:
-    """A copy with freshly drawn weights; its batch norms keep no averages, since those of the training are not its."""
-    copy = deepcopy(network)
+    """A copy on the CPU with freshly drawn weights; batch norms keep no averages, those of the training not being its.
+
+    noise: on the CPU, so that the draws do not depend on the device that trains.
+    """
+    copy = deepcopy(network).cpu()
     for layer in batch_norms(copy):
         layer.track_running_stats = False
         layer.running_mean = layer.running_var = layer.num_batches_tracked = None

@@ -105,6 +105,13 @@ def most_and_few(first: Count, second: Count, bar: float = 0.5) -> Finding:
     return Finding("inconclusive", seeds=None if None in needed else max(n for n in needed if n is not None))
 
 
+def mostly(count: Count, bar: float = 0.5) -> Finding:
+    """The share's Wilson interval lies above the bar; refuted if it lies below."""
+    if count.rate.low > bar or count.rate.high < bar:
+        return Finding("reproduced" if count.rate.low > bar else "not reproduced", f"in {count} runs")
+    return Finding("inconclusive", f"in {count} runs", seeds_for_side(count, bar))
+
+
 def it_happens(count: Count, rare: float) -> Finding:
     """It was seen once; not reproduced where it was not and Wilson's interval says it is rarer than `rare`."""
     if count.hits:
@@ -122,4 +129,6 @@ def extremes(first: Count, second: Count) -> str:
     return f"at the {place}: both {how} succeed ({first} and {second} runs)"
 
 
-COUNTED: dict[str, Callable[..., Finding]] = {test.__name__: test for test in (more_often, most_and_few, it_happens)}
+COUNTED: dict[str, Callable[..., Finding]] = {
+    test.__name__: test for test in (more_often, most_and_few, mostly, it_happens)
+}

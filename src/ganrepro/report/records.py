@@ -42,6 +42,17 @@ class Run:
             return []
         return [row for row in map(_parsed, lines) if isinstance(row, dict)]
 
+    @cached_property
+    def probes(self) -> dict[str, dict[str, Any]]:
+        """What `python run.py probe=...` found of the run since: metrics by the probe's name."""
+        found = {}
+        for path in sorted((self.folder / "probes").glob("*/result.json")):
+            try:
+                found[path.parent.name] = dict(json.loads(path.read_text())["metrics"])
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+        return found
+
     @property
     def seed(self) -> int:
         return int(self.folder.name.removeprefix("seed="))
@@ -81,6 +92,8 @@ class Run:
     def value(self, key: str, at: str = "final") -> float | None:
         """A finite number, or None: an evaluation scalar `at` final or best, or a dotted path into the record.
 
+        "probes.forget.rate/dropped" is a path into what probes of the run found.
+
         `mean` and `change` are over the rows of metrics.jsonl that hold the scalar: their mean, and the last less
         the first of at least two. A row that holds no finite number there leaves both open.
         """
@@ -89,7 +102,7 @@ class Run:
         metrics = self.record.get("metrics") or {}
         node: Any = (metrics.get(at) or {}).get(key)
         if node is None and "." in key:
-            node = self.record
+            node = {**self.record, "probes": self.probes}
             for part in key.split("."):
                 node = node.get(part) if isinstance(node, dict) else None
         return float(node) if _is_number(node) else None
