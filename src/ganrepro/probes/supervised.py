@@ -39,7 +39,8 @@ class SupervisedNetwork(nn.Module):
         fresh: Any = untrained(discriminator, noise).float()
         self.stages, self.dropout = fresh.stages, Dropout(keep)
         self.dropout.generator = noise
-        self.output = nn.Linear(stage_outputs(fresh, images)[-1].flatten(1).shape[1], classes)
+        features = stage_outputs(fresh, images)[-1].flatten(1).shape[1]
+        self.output = nn.utils.skip_init(nn.Linear, features, classes)  # which would draw from the global generator
         nn.init.normal_(self.output.weight, 0.0, 0.02, generator=noise)
         nn.init.zeros_(self.output.bias)
 
