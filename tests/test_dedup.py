@@ -264,12 +264,12 @@ def test_the_page_has_a_row_a_seed_and_what_collided(tmp_path: Path, found: Eval
     runs = [planted_run(tmp_path, seed, found) for seed in (0, 1)]
     (section,) = sections("lsun_dedup", runs, [], "laptop", tmp_path / "out")
     (table,) = section.tables
-    assert [row[:2] for row in table.rows] == [["0", "360"], ["1", "360"]]
+    assert [row[:3] for row in table.rows] == [["plain", "0", "360"], ["plain", "1", "360"]]
     assert dict(zip(table.header, table.rows[0], strict=True))["recall of planted"] == f"{found.metrics['recall']:.2%}"
     assert [picture.title for picture in section.pictures] == ["What collided", "Planted and missed"]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "lsun_dedup_collided.png",
-        "lsun_dedup_missed.png",
+        "lsun_dedup_collided-0a.png",
+        "lsun_dedup_missed-0a.png",
     }
     assert sections("lsun_dedup", [Run(tmp_path / "a" / "b" / "c" / "seed=0")], [], "laptop", tmp_path) == []
 
@@ -279,6 +279,6 @@ def test_the_page_without_planted_ones_has_no_shares(tmp_path: Path) -> None:
         "lsun_dedup", [planted_run(tmp_path, 0, study(planted=0, updates=60))], [], "paper", tmp_path / "out"
     )
     assert section.tables[0].header == [
-        "seed", "images", "removed", "of these equal to the byte", "largest group", "active units",
+        "cell", "seed", "images", "removed", "of these equal to the byte", "largest group", "active units",
     ]  # fmt: skip
     assert [picture.title for picture in section.pictures] == ["What collided"]

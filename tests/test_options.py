@@ -43,6 +43,12 @@ ALSO = {
     "data=stability": ["data.size=8", "data.value_range=[0,1]"],
     "data=cifar10_pm1": ["data.size=8", "data.value_range=[0,1]"],
     "data=characters": ["data.size=8"],
+    "data=face_crops": ["data.size=8", "data.value_range=[0,1]"],
+    "data=bedrooms": ["data.size=8", "data.value_range=[0,1]"],
+    "data=imagenet32": ["data.size=8", "data.value_range=[0,1]"],
+    "data=svhn_pm1": ["data.size=8", "data.value_range=[0,1]"],
+    "data=labelled_digits": ["data.size=8"],
+    "optimizer=adam_held": ["optimizer.schedules.lr.held=0"],
     "data=small_variability": ["data.size=8", "data.per_class=20", "data.value_range=[0,1]"],
     "network=tfd2014": FACES,
     "network=tfd2014_stacked": [*FACES, "network.generator.added=[6,4]"],
@@ -53,6 +59,10 @@ ALSO = {
     ],
 }  # fmt: skip
 
+FEATURES = [
+    "evaluation.per_class=2", "evaluation.tuning_draws=1", "evaluation.draws=2", "evaluation.train_images=100",
+    "evaluation.test_images=60",
+]  # fmt: skip
 # Studies whose options go with no other study: all leaves of their model, data, networks, latent and evaluation.
 SMALL = ["updates=2", "tick=1", "evaluate_every=1", "checkpoint_every=1", "seeds=[0]", "batch_size=1200"]
 SCORERS = Path(tempfile.mkdtemp()) / "scorers"  # one for all runs: to train it takes longer than they do
@@ -95,6 +105,20 @@ STUDIES = {
         *FEW, "population=1", "latent.z.dim=4", "network.generator.hidden=[6]", "network.discriminator.hidden=[6]",
         "evaluation.samples=200", "evaluation.w1_points=100", "evaluation.moments=[2]",
     ],
+    "dcgan_lsun": [*FEW, "data.size=8", *NARROW, "network.discriminator.strides=[2,2]", "evaluation.samples=60"],
+    "dcgan_mnist_conditional": [
+        *FEW, *WEIGHTS, "data.size=8", "latent.z.dim=4", "network.generator.hidden=[6]", "network.generator.first=4",
+        "network.generator.channels=[3]", "network.discriminator.hidden=[6]", "network.discriminator.channels=[3,4]",
+        "evaluation.samples=60",
+    ],
+    "dcgan_cifar10_features": [
+        *FEW, "data.size=8", *NARROW, "network.discriminator.strides=[2,2]", "evaluation.samples=60", *FEATURES,
+    ],
+    "dcgan_svhn_features": [
+        *FEW, "data.size=8", *NARROW, "network.discriminator.strides=[2,2]", "evaluation.samples=60", *FEATURES,
+        "evaluation.supervised_trials=1",
+    ],
+    "lsun_dedup": ["updates=2", "seeds=[0]", "data.size=8", "model.planted=20", "model.batch=20"],
     "lsgan_theory": ["model.toys=2", "seeds=[0]"],
     "lsgan_calibration": ["data.size=8", "model.samples=60", "model.draws=2", "seeds=[0]"],
 }  # fmt: skip
@@ -104,12 +128,16 @@ PARTS_OF = {
     "lsgan_scenes": ("network", "loss"), "lsgan_hwdb": ("model", "network", "latent", "evaluation"),
     "lsgan_cifar10": ("evaluation",), "lsgan_gradients": ("evaluation",),
     "lsgan_small_variability": ("data", "network"), "lsgan_calibration": ("model",),
+    "dcgan_lsun": ("model", "network", "evaluation"), "lsun_dedup": ("model",),
+    "dcgan_mnist_conditional": ("model", "network", "latent", "evaluation"),
+    "dcgan_cifar10_features": ("evaluation",), "dcgan_svhn_features": ("evaluation",),
 }  # fmt: skip
 # These are walked in a study; gan_mnist, with which all others are, could not use them.
 IN_STUDIES = (
     ("model", "theory"), ("model", "lsgan_theory"), ("model", "calibration"), ("model", "lsgan_conditional"),
     ("data", "mixture"), ("data", "ring"), ("data", "ring_metz"), ("latent", "lsgan_labelled"), ("loss", "ebgan"),
-    ("network", "points"), ("network", "ring"), ("network", "lsgan"),
+    ("network", "points"), ("network", "ring"), ("network", "lsgan"), ("network", "dcgan"), ("model", "dedup"),
+    ("model", "dcgan_conditional"), ("latent", "dcgan_labelled"),
 )  # fmt: skip
 
 CHANGED: dict[str, Any] = {
@@ -146,14 +174,23 @@ CHANGED: dict[str, Any] = {
     "data.per_class": 21, "data.rotation": 5.0, "data.modes": 7, "data.radius": 1.5, "data.std": 0.02,
     "data.duplicate_first_mode": True, "model.samples": 50, "model.draws": 3, "evaluation.w1_points": 90,
     "evaluation.moments": [1], "evaluation.splits": 3,
+    "network.generator.eps": 0.1, "network.discriminator.eps": 0.1, "network.generator.running": True,
+    "network.discriminator.running": True, "network.generator.sampling": "pooling",
+    "network.discriminator.sampling": "pooling", "network.discriminator.strides": [1, 2],
+    "optimizer.weight_decay": 0.1, "optimizer.schedules.lr.held": 1, "optimizer.schedules.lr.over": 2,
+    "evaluation.per_class": 3, "evaluation.tuning_draws": 2, "evaluation.draws": 3, "evaluation.train_images": 90,
+    "evaluation.supervised_trials": 2, "model.code": 64, "model.noise": 2.0, "model.keep": 0.9,
+    "model.weight_std": 0.1, "model.lr": 0.01, "model.batch": 30, "model.planted": 10,
 }  # fmt: skip
 # Where the change above is no change, or of another type.
 CHANGED_IN: dict[str, dict[str, Any]] = {
     "lsgan_stability": {"data.value_range": [0.0, 1.0]},
     "lsgan_small_variability": {"data.value_range": [0.0, 1.0]},
+    "dcgan_lsun": {"network.generator.activation": "tanh"},
+    "dcgan_cifar10_features": {"evaluation.test_images": 50},
 }
-LSGAN_NETWORKS = {"network.generator.channels": [5], "network.generator.strides": [1, 2]}
-LSGAN_NETWORKS |= {"network.discriminator.channels": [3, 5]}
+CONVOLUTIONS = {"network.generator.channels": [5], "network.generator.strides": [1, 2]}
+CONVOLUTIONS |= {"network.discriminator.channels": [3, 5]}
 
 EXEMPT = {
     "labels.fake": "the loss takes it; test_cells, and loss.fake above",
@@ -161,6 +198,7 @@ EXEMPT = {
     "reduction": "as labels.fake",
     "labels.target": "as labels.fake",
     "population": "test_population",
+    "evaluation.data": "test_feature_evaluation judges on other images",
     "evaluation.scorers": "where, not what; test_scorers",
     "model.scorers": "where, not what; test_scorers",
     "about": "a line for people",
@@ -205,6 +243,14 @@ NEEDS_FILES = (
     "characters/workstation",
     "cifar10_pm1/workstation",
     "cifar10_pm1/paper",
+    "face_crops/workstation",
+    "face_crops/paper",
+    "bedrooms/workstation",
+    "bedrooms/paper",
+    "imagenet32/workstation",
+    "imagenet32/paper",
+    "svhn_pm1/workstation",
+    "svhn_pm1/paper",
 )
 
 
@@ -318,7 +364,7 @@ def test_every_leaf_does_something(
     if leaf in EXEMPT:
         assert leaf not in CHANGED
         return
-    changed = CHANGED | (LSGAN_NETWORKS if option.startswith("lsgan") else {}) | CHANGED_IN.get(option, {})
+    changed = CHANGED | (CONVOLUTIONS if option.startswith(("lsgan", "dcgan")) else {}) | CHANGED_IN.get(option, {})
     value = "ganrepro.nothing.Here" if leaf.endswith("_target_") else changed[leaf]
     base = words_of(group, option)
     before, after = outcome(tuple(base)), outcome((*base, f"{leaf}={schema.shown(value)}"))

@@ -166,7 +166,7 @@ SHEET: dict[str, tuple[tuple[int, ...], dict[str, Shapes]]] = {
     ),
 }  # fmt: skip
 CLASSES = {"lsgan_hwdb": 3740, "dcgan_mnist_conditional": 10}
-WITHOUT_NETWORKS = ("gan_theory", "lsgan_theory", "lsgan_calibration")
+WITHOUT_NETWORKS = ("gan_theory", "lsgan_theory", "lsgan_calibration", "lsun_dedup")
 BIG = (
     "gan_tfd_pretrain", "gan_tfd", "gan_cifar10_fc", "gan_cifar10_conv", "lsgan_codings", "lsgan_gradients",
     "lsgan_scenes", "lsgan_hwdb", "lsgan_cifar10", "dcgan_lsun", "dcgan_faces", "dcgan_guidelines", "dcgan_imagenet32",

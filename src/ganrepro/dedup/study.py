@@ -151,5 +151,8 @@ def said(metrics: dict[str, float]) -> str:
     """What was found, in a line."""
     text = f"Near-duplicates: {metrics['removed']:,.0f} of {metrics['images']:,.0f} images removed"
     if "recall" in metrics:
-        text += f"; recall {metrics['recall']:.3f} of planted ones, false positives {metrics['false_positives']:.2%}"
+        text += (
+            f"; of planted ones {metrics['recall']:.1%} found; of the removed {metrics['false_positives']:.2%} neither "
+            f"planted nor equal to another, {metrics['unlike']:.2%} unlike the one that stays"
+        )
     return f"{text}."

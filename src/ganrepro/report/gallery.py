@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ganrepro.report import figures, figures_gan, lsgan
+from ganrepro.report import figures, figures_gan
 from ganrepro.report.page import Picture
 from ganrepro.report.records import Run, by_dose, shown_cell
+from ganrepro.report.registry import STUDIES
 
 Maker = Callable[[Sequence[Run], Path], Picture | None]  # from the runs of one study at one scale
 BANDS = {  # section 5, Table 1: data and figures; drawn beside curves on this data only
@@ -97,7 +98,7 @@ def of_study(study: str, runs: Sequence[Run], labels: Mapping[Path, str], out: P
         )
 
     makers = {**OWN.get(study, {}), **ANY, "curves.png": curves}
-    if study not in lsgan.OWN:  # they have a sheet of their own
+    if study not in STUDIES:  # they have a sheet of their own
         makers["every_seed.png"] = every_seed
     return [made for name, make in makers.items() if (made := fresh(make, runs, out / name))]
 

@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from ganrepro.report import figures, figures_lsgan, lsgan_ring
+from ganrepro.report import figures, figures_cells, figures_lsgan, lsgan_ring
 from ganrepro.report.events import Rule, keeps
 from ganrepro.report.findings import counted
-from ganrepro.report.lsgan_images import images, name_of, rule_in_words, rule_of, scenes, small_variability, stability
+from ganrepro.report.image_studies import name_of, rule_in_words, rule_of
+from ganrepro.report.lsgan_images import images, scenes, small_variability, stability
 from ganrepro.report.measured import Claim
 from ganrepro.report.page import Picture, Section
 from ganrepro.report.papers import errors_table
 from ganrepro.report.records import Run, by_cell
 from ganrepro.report.rendering import Table
-from ganrepro.report.tables import AT, NAMES, Cell, headline, read_cells
+from ganrepro.report.tables import AT, NAMES, interval_or, plain_cells
 
 CONTROLS = {"norm"}  # departures that are shown beside a study's own cells
 # The sections of the paper's page, in its order.
@@ -78,7 +79,7 @@ def hwdb(study: str, runs: Sequence[Run], claims: Sequence[Claim], scale: str, o
         for at in AT:
             found = [list(cell.values(key, at).values()) for key in keys]
             if any(found):
-                mean = [lsgan_ring.interval_or(values, "–") for values in found[:3]]
+                mean = [interval_or(values, "–") for values in found[:3]]
                 costs = [counted(values[0]) if values else "–" for values in found[3:]]
                 table.rows.append([cell.label, NAMES[at], *mean, *costs, str(max(map(len, found)))])
                 table.folders.append(cell.folder)
@@ -98,7 +99,7 @@ def asked(run: Run, path: Path) -> Picture | None:
         return None
     names = [str(name) for name in arrays.get("names", range(len(arrays["samples"])))]
     rows = [(_printable(name, at), part) for at, (name, part) in enumerate(zip(names, arrays["samples"], strict=True))]
-    drawn = figures_lsgan.labelled_strips(rows, path)
+    drawn = figures_cells.labelled_strips(rows, path)
     title = f"Classes asked for, {name_of(run.choices)}"
     return Picture(drawn, title, f"A class a line. Seed {run.seed}, last update.") if drawn else None
 
@@ -118,7 +119,7 @@ def calibration(study: str, runs: Sequence[Run], claims: Sequence[Claim], scale:
     table = calibration_table(found, rule_of(claims))
     names = [_said(name) for name in found[0]["sets"]]
     rows = list(zip(names, found[0]["strips"], strict=True))
-    drawn = figures.anew(out / f"{study}.png", lambda path: figures_lsgan.labelled_strips(rows, path))
+    drawn = figures.anew(out / f"{study}.png", lambda path: figures_cells.labelled_strips(rows, path))
     pictures = [Picture(drawn, "The sets", "Eight pictures of each.")] if drawn else []
     return [Section("Sets of known quality", [table], pictures)]
 
@@ -143,25 +144,6 @@ def calibration_table(found: Sequence[Mapping[str, Any]], rule: Rule | None) -> 
 
 def _said(name: object) -> str:
     return str(name).replace("_", " ")
-
-
-def plain_cells(runs: Sequence[Run]) -> list[Cell]:
-    """The cells of the study's own grid."""
-    members = by_cell([run for run in runs if run.record and not run.departures])
-    return read_cells([(runs_of[0].choices, folder) for folder, runs_of in members.items()])
-
-
-def overview(runs: Sequence[Run]) -> Table:
-    """A row a cell of every study at one scale: its monitor at the last and the best update."""
-    table = Table(["study", "cell", "metric", "last", "best", "seeds"], [])
-    for study in sorted({run.study for run in runs}):
-        for cell in plain_cells([run for run in runs if run.study == study]):
-            for metric in headline([cell])[:1]:
-                found = [list(cell.values(metric, at).values()) for at in AT]
-                shown = [lsgan_ring.interval_or(values, "–") for values in found]
-                table.rows.append([study, cell.label, metric, *shown, f"{len(found[0])} of {len(cell.finished)}"])
-                table.folders.append(cell.folder)
-    return table
 
 
 def _first_seeds(runs: Sequence[Run]) -> list[Run]:

@@ -9,7 +9,8 @@ from ganrepro.report.measured import Claim
 from ganrepro.report.page import Picture, Section
 from ganrepro.report.records import Run, by_cell
 from ganrepro.report.rendering import Table
-from ganrepro.report.statistics import Count, mean_interval
+from ganrepro.report.statistics import Count
+from ganrepro.report.tables import interval_or
 
 IDEAL = "ideal 0.989"  # of points of a Gaussian in the plane within 3 standard deviations
 NEAR = "modes_near"  # a softer measure than the claim's: few of the study's runs are as sharp as the data
@@ -19,6 +20,8 @@ LOSS, FACTOR, BASE = "loss", "factor", "base"
 def ring(study: str, runs: Sequence[Run], claims: Sequence[Claim], scale: str, out: Path) -> list[Section]:
     """Modes, quality and collapse of every loss; densities over time, the last of every seed, modes over time."""
     rows = _cells(runs)
+    if not rows:
+        return []
     modes = figures_ring.modes_of(runs)
     first = {title: next((run for run in runs if figures_ring.moments(run)), runs[0]) for title, runs in rows.items()}
     made = [
@@ -121,10 +124,6 @@ def values_at_end(runs: Sequence[Run], key: str) -> list[float]:
 def spread(values: Sequence[float]) -> str:
     """ "6.2 (4 to 8)"."""
     return f"{sum(values) / len(values):.1f} ({min(values):g} to {max(values):g})" if values else "–"
-
-
-def interval_or(values: Sequence[float], otherwise: str) -> str:
-    return str(mean_interval(values)) if values else otherwise
 
 
 # Factors -------------------------------------------------------------------------------------------------------

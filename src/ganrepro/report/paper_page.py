@@ -1,21 +1,25 @@
 """One paper over all its studies and scales: the claims board, the paper's own tables and its figures."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from ganrepro.report import figures, figures_gan, gallery, lsgan
+from ganrepro.report import figures, figures_gan, gallery
 from ganrepro.report.claims import Verdict, load_claims, paper_board, stand_in_of
 from ganrepro.report.measured import Claim
 from ganrepro.report.page import Page, Picture, Section
 from ganrepro.report.papers import table1_complete, theory_table
-from ganrepro.report.records import Run, counted, read_runs, scales_of, shown_cell
+from ganrepro.report.records import SCALES, Run, counted, read_runs, scales_of, shown_cell
+from ganrepro.report.registry import PAPERS, own_sections
 from ganrepro.report.rendering import Table, to_latex
 from ganrepro.report.study import verdict_table
+from ganrepro.report.tables import overview
 
 TITLES = {
     "gan": 'Goodfellow et al. 2014, "Generative Adversarial Nets"',
     "lsgan": 'Mao et al. 2017, "Least Squares Generative Adversarial Networks"',
+    "dcgan": "Radford et al. 2016, "
+    '"Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks"',
 }
 PANELS = {  # Figure 2
     "gan_mnist": "a) MNIST",
@@ -56,7 +60,8 @@ def write_paper(root: Path, paper: str, out: Path, claims_dir: Path) -> Path:
     claims = load_claims(claims_dir, paper)
     verdicts = paper_board(claims, runs)
     sections = [Section("Claims", [verdict_table(verdicts, scales=True)])]
-    sections += SECTIONS[paper](runs, claims, out) if paper in SECTIONS else []
+    sections += gan_sections(runs, out) if paper == "gan" else []
+    sections += all_studies(paper, runs, claims, out) if paper in PAPERS else []
     sections.append(Section("Studies", [studies_table(runs)], empty="There are no runs yet."))
     notes = list(dict.fromkeys(note for verdict in verdicts for note in verdict.notes))
     return Page(TITLES.get(paper, paper), outcome(verdicts), sections, notes).write(out, paper)
@@ -99,7 +104,7 @@ def own_runs(runs: Sequence[Run]) -> list[Run]:
 # The 2014 paper ------------------------------------------------------------------------------------------------
 
 
-def gan_sections(runs: Sequence[Run], claims: Sequence[Claim], out: Path) -> list[Section]:
+def gan_sections(runs: Sequence[Run], out: Path) -> list[Section]:
     """Table 1, Figures 1 to 3, the theory, and what section 3 and 6 say of gradients and of too many steps of G."""
     table = table1_complete(runs)
     (out / "table1.tex").write_text(to_latex(table))
@@ -157,19 +162,21 @@ def figure2(runs: Sequence[Run], path: Path) -> list[Picture]:
     return [Picture(drawn, "Figure 2", caption)] if drawn else []
 
 
-# LSGAN ---------------------------------------------------------------------------------------------------------
+# Papers of many studies ----------------------------------------------------------------------------------------
 
 
-def lsgan_sections(runs: Sequence[Run], claims: Sequence[Claim], out: Path) -> list[Section]:
+def all_studies(paper: str, runs: Sequence[Run], claims: Sequence[Claim], out: Path) -> list[Section]:
     """Every cell there is in one table, then each study at the largest scale that has something to show."""
-    table = lsgan.overview([run for study in lsgan.TITLES for run in largest_runs(runs, study)])
-    parts = [lsgan_section(title, study, runs, claims, out) for study, title in lsgan.TITLES.items()]
+    titles, controls = PAPERS[paper].TITLES, PAPERS[paper].CONTROLS
+    members = {study: largest_runs([run for run in runs if run.study == study], controls) for study in titles}
+    table = overview([run for of_study in members.values() for run in of_study])
+    parts = [study_section(title, study, members[study], claims, out) for study, title in titles.items()]
     return [Section("All studies", [table], empty="Not run."), *parts]
 
 
-def largest_runs(runs: Sequence[Run], study: str) -> list[Run]:
-    """The study's runs at the largest scale that has finished ones, with its controls but no other departures."""
-    mine = [run for run in runs if run.study == study and run.departures.keys() <= lsgan.CONTROLS]
+def largest_runs(runs: Sequence[Run], controls: Collection[str]) -> list[Run]:
+    """A study's runs at the largest scale that has finished ones, with its controls but no other departures."""
+    mine = [run for run in runs if run.departures.keys() <= set(controls)]
     for scale in reversed(scales_of(mine)):
         members = [run for run in mine if run.scale == scale]
         if any(run.finished for run in members):
@@ -177,17 +184,13 @@ def largest_runs(runs: Sequence[Run], study: str) -> list[Run]:
     return []
 
 
-def lsgan_section(title: str, study: str, runs: Sequence[Run], claims: Sequence[Claim], out: Path) -> Section:
-    """All that the study's own page shows, as one section."""
-    members = largest_runs(runs, study)
-    parts = lsgan.sections(study, members, claims, members[0].scale, out) if members else []
+def study_section(title: str, study: str, runs: Sequence[Run], claims: Sequence[Claim], out: Path) -> Section:
+    """All that the study's own page shows, as one section; what a paper's table quotes, without runs too."""
+    parts = own_sections(study, runs, claims, runs[0].scale if runs else SCALES[0], out)
     tables = [table for part in parts for table in part.tables]
     pictures = [picture for part in parts for picture in part.pictures]
+    text = [origin(runs)] if runs and parts else []
+    text += [line for part in parts for line in ([part.empty] if part.is_empty else part.text)]
     empty = f"Not run: `python run.py -m experiment={study}`."
-    return Section(title, tables, pictures, [origin(members)] if parts else [], empty)
-
-
-SECTIONS: dict[str, Callable[[Sequence[Run], Sequence[Claim], Path], list[Section]]] = {
-    "gan": gan_sections,
-    "lsgan": lsgan_sections,
-}
+    whole = Section(title, tables, pictures, list(dict.fromkeys(text)), empty)
+    return Section(title, empty=empty) if whole.is_empty else whole

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ganrepro.report import gallery, lsgan, papers, tables
+from ganrepro.report import gallery, papers, tables
 from ganrepro.report.claims import Verdict, board, judged, load_claims, stand_in_of
 from ganrepro.report.page import Page, Section
 from ganrepro.report.records import Run, by_cell, counted, read_runs, shown_cell
+from ganrepro.report.registry import own_sections
 from ganrepro.report.rendering import Table, to_latex, to_text
 
 # A paper's own table, for the studies that have one: title, file, and what makes it from the study's plain cell.
@@ -41,7 +42,7 @@ def write_study(runs_root: Path, study: str, scale: str, out: Path, claims_dir: 
         title, file, make = PAPER_TABLES[study]
         sections.append(Section(title, [make(own)]))
         (out / file).write_text(to_latex(make(own)))
-    sections += lsgan.sections(study, runs, claims, scale, out)
+    sections += own_sections(study, runs, claims, scale, out)
     sections.append(Section("All cells", list(sweep(runs, out))))
     cells = tables.read_cells([(choices_of(members), folder) for folder, members in by_cell(runs).items()])
     labels = {cell.folder: cell.label for cell in cells}

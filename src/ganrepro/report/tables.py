@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganrepro.report.records import Run, address, counted, read_cell, remarks
+from ganrepro.report.records import Run, address, by_cell, counted, read_cell, remarks
 from ganrepro.report.rendering import Table, to_latex, to_markdown, to_text
-from ganrepro.report.statistics import Comparison, Interval, compare_paired, mean_interval, rate_interval
+from ganrepro.report.statistics import Interval, compare_paired, mean_interval, rate_interval
 
 AT = ("final", "best")
 NAMES = {"final": "last", "best": "best"}  # as a reader calls them
@@ -63,6 +63,25 @@ def read_cells(cells: Sequence[tuple[dict[str, str], Path]]) -> list[Cell]:
     return rows
 
 
+def plain_cells(runs: Sequence[Run]) -> list[Cell]:
+    """The cells of the study's own grid."""
+    members = by_cell([run for run in runs if run.record and not run.departures])
+    return read_cells([(runs_of[0].choices, folder) for folder, runs_of in members.items()])
+
+
+def overview(runs: Sequence[Run]) -> Table:
+    """A row a cell of every study at one scale: its monitor at the last and the best update."""
+    table = Table(["study", "cell", "metric", "last", "best", "seeds"], [])
+    for study in sorted({run.study for run in runs}):
+        for cell in plain_cells([run for run in runs if run.study == study]):
+            for metric in headline([cell])[:1]:
+                found = [list(cell.values(metric, at).values()) for at in AT]
+                shown = [interval_or(values, "–") for values in found]
+                table.rows.append([study, cell.label, metric, *shown, f"{len(found[0])} of {len(cell.finished)}"])
+                table.folders.append(cell.folder)
+    return table
+
+
 def tables_of(cells: Sequence[Cell]) -> tuple[Table, Table]:
     """(means over seeds, paired comparisons with the first cell)."""
     shown = headline(cells)
@@ -81,7 +100,7 @@ def tables_of(cells: Sequence[Cell]) -> tuple[Table, Table]:
             for metric in shown:
                 if compared := compare_paired(cell.values(metric, at), cells[0].values(metric, at)):
                     difference = compared.difference
-                    row = [cell.label, NAMES[at], metric, str(difference), _p(compared), str(difference.n)]
+                    row = [cell.label, NAMES[at], metric, str(difference), shown_p(compared.p), str(difference.n)]
                     comparisons.rows.append(row)
                     comparisons.folders.append(cell.folder)
     return means, comparisons
@@ -93,10 +112,15 @@ def _n(values: Sequence[float], cell: Cell) -> str:
     return "" if len(values) == done else f" (n = {len(values)})"
 
 
-def _p(compared: Comparison) -> str:
-    if compared.p is None:
+def shown_p(p: float | None) -> str:
+    if p is None:
         return "–"
-    return f"{compared.p:.3f}" if compared.p >= 0.001 else "< 0.001"
+    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
+def interval_or(values: Sequence[float], otherwise: str) -> str:
+    """The mean with its 95 % t interval, in words."""
+    return str(mean_interval(values)) if values else otherwise
 
 
 def _notes(cells: Sequence[Cell]) -> list[str]:

@@ -1,0 +1,153 @@
+"""The DCGAN paper's claims, reproduced and not, and what hides or refuses them."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from planted_claims import BAD, CLAIMS, GOOD, successes
+from planted_dcgan import FAILS, HOLDS, distances, each, plant_guidelines, plant_probe, versus
+
+from ganrepro.report.claims import judge, judged
+from ganrepro.report.measured import rivals
+from ganrepro.report.records import read_runs
+
+IDS = ["stable", "bn", "bn_all", "pool", "fc", "act", "adam", "epochs", "no_copies", "dedup", "cifar_features"]
+IDS += ["features_learnt", "cifar_400", "svhn", "svhn_arch", "walk", "filters", "forget", "arithmetic", "pose"]
+IDS += ["late_collapse", "mnist_1nn"]
+MINE = [claim for name, claim in CLAIMS.items() if name.startswith("dcgan.")]
+EXPERIMENTS = Path(__file__).parents[2] / "conf" / "experiment"
+
+
+def test_every_claim_of_the_paper_is_there_and_planted():
+    assert [claim["id"].partition(".")[2] for claim in MINE] == IDS
+    assert HOLDS.keys() == FAILS.keys() == {claim["id"] for claim in MINE}
+
+
+@pytest.mark.parametrize("claim", MINE, ids=lambda claim: claim["id"])
+def test_the_cells_are_in_the_studys_grid(claim):
+    study = yaml.safe_load((EXPERIMENTS / f"{claim['study']}.yaml").read_text())
+    grid = study.get("hydra", {}).get("sweeper", {}).get("params", {})
+    values = {axis: str(text).replace(" ", "").split(",") for axis, text in grid.items()}
+    for cell in (claim["cells"], *rivals(claim)):
+        assert cell.keys() == values.keys()
+        assert all(str(value) in values[axis] for axis, value in cell.items())
+
+
+@pytest.mark.parametrize(("planted", "word"), [(HOLDS, "reproduced"), (FAILS, "not reproduced")])
+@pytest.mark.parametrize("name", HOLDS)
+def test_reproduced_and_not(verdict, name, planted, word):
+    found = verdict(name, planted[name])
+    assert (found.word, found.value.n, found.changed) == (word, len(planted[name]), False)
+
+
+def test_the_rule_of_success_is_that_of_the_other_paper():
+    assert CLAIMS["dcgan.stable"]["rule"] == CLAIMS["lsgan.bng_adam"]["rule"]
+    assert all(CLAIMS[f"dcgan.{name}"]["ceiling"] == CLAIMS["dcgan.stable"]["rule"] for name in ("bn", "bn_all"))
+
+
+def test_stable_means_most_runs(verdict):
+    # 7 of 10 begins at 0.397, 9 of 10 at 0.596
+    found = verdict("dcgan.stable", [GOOD] * 7 + [BAD] * 3)
+    assert (found.word, found.reason.split(";")[0]) == ("inconclusive", "in 7 of 10 runs")
+
+
+def test_most_of_ten_is_enough(verdict):
+    assert verdict("dcgan.stable", [GOOD] * 9 + [BAD]).word == "reproduced"
+
+
+@pytest.mark.parametrize(("of", "place"), [(GOOD, "ceiling: both always"), (BAD, "floor: both never")])
+def test_batch_norm_that_changes_nobodys_fate_says_nothing(verdict, of, place):
+    found = verdict("dcgan.bn", [(of, of)] * 6)
+    assert found.word == "inconclusive"
+    assert f"at the {place} succeed" in found.reason
+
+
+def test_oscillation_is_not_told_where_both_succeed(verdict):
+    found = verdict("dcgan.bn_all", [({**GOOD, "frechet": 10.0}, {**GOOD, "frechet": 20.0})] * 3)
+    assert found.word == "inconclusive"
+
+
+def test_a_distance_that_is_the_same_is_no_improvement(verdict):
+    found = verdict("dcgan.pool", [({"frechet": 10.0}, {"frechet": 10.0})] * 3)
+    assert (found.word, found.ours) == ("not reproduced", "1 [1, 1]")
+
+
+def test_one_activation_that_is_better_refutes(verdict):
+    found = verdict("dcgan.act", FAILS["dcgan.act"])
+    assert [part.rpartition(": ")[2] for part in found.reason.split("; ")[:4]] == [
+        "reproduced", "reproduced", "reproduced", "not reproduced",
+    ]  # fmt: skip
+    assert "than guideline=maxout_d: not reproduced" in found.reason
+
+
+def test_both_settings_of_adam_have_to_be_worse(verdict):
+    found = verdict("dcgan.adam", distances(10.0, 20.0, 5.0))
+    assert found.reason.startswith("than guideline=lr_high: reproduced; than guideline=beta1_high: not reproduced")
+
+
+def test_a_base_that_diverges_is_counted(plant, root):
+    plant_guidelines(plant, seeds=6)
+    claim = CLAIMS["dcgan.pool"] | {"versus": {"guideline": "no_norm"}}
+    found = judge(claim, read_runs(root), "laptop")
+    assert (found.word, found.value.n) == ("inconclusive", 5)
+    assert "1 of 12 runs diverged; the other runs support it" in found.reason
+    assert found.ours == "0.125 [0.125, 0.125]"
+
+
+@pytest.mark.parametrize("name", ["forget", "arithmetic", "pose"])
+def test_what_probes_found_since_is_judged(plant, root, name):
+    claim = CLAIMS[f"dcgan.{name}"]
+    scale = claim["scales"][0]
+    for seed, measured in enumerate(HOLDS[claim["id"]]):
+        run = plant(study=claim["study"], scale=scale, seed=seed)
+        plant_probe(run, name, {key.partition(f"{name}.")[2]: value for key, value in measured.items()}, [])
+    found = judge(claim, read_runs(root), scale)
+    assert (found.word, found.value.n) == ("reproduced", 3)
+    for run in read_runs(root):
+        path = run.folder / "probes" / name / "result.json"
+        flipped = json.loads(path.read_text())["metrics"]
+        path.write_text(json.dumps({"metrics": dict(zip(flipped, reversed(flipped.values()), strict=True))}))
+    assert judge(claim, read_runs(root), scale).word == "not reproduced"
+
+
+def test_probes_that_nobody_made_leave_it_open(verdict):
+    found = verdict("dcgan.forget", [{}] * 3)
+    assert found.word == "inconclusive"
+    assert "3 of 3 runs did not record it" in found.reason
+
+
+@pytest.mark.parametrize("name", ["cifar_features", "cifar_400", "svhn", "epochs", "late_collapse"])
+def test_what_needs_the_papers_own_data_is_not_run_on_less(plant, root, name):
+    claim = CLAIMS[f"dcgan.{name}"]
+    plant(study=claim["study"])
+    found = judge(claim, read_runs(root), "laptop")
+    assert (found.word, found.reason) == ("not run", f"needs {claim['needs']}")
+
+
+def test_kmeans_is_beaten_row_by_row(verdict):
+    found = verdict("dcgan.cifar_features", each("features/accuracy", 0.812, 0.813, 0.814))
+    assert found.word == "not reproduced"
+    assert "above 1-layer K-means 0.806, below 3-layer K-means 0.82, below view-invariant K-means 0.819" in found.reason
+
+
+def test_features_are_paired_with_their_better_control(verdict):
+    pairs = ((0.5, 0.4), (0.6, 0.5), (0.7, 0.6))  # far apart from seed to seed, 0.1 above in each
+    found = verdict("dcgan.features_learnt", versus("features/accuracy", "features/control", *pairs))
+    assert (found.word, judged(found.claim)) == ("reproduced", "features/accuracy − features/control")
+    assert found.value.mean == pytest.approx(0.1)
+
+
+def test_neighbours_must_be_within_a_hundredth(verdict):
+    found = verdict("dcgan.mnist_1nn", versus("one_nn/error_equal", "one_nn/real", (0.04, 0.031), (0.05, 0.031)) * 2)
+    assert found.word == "inconclusive"
+
+
+def test_late_collapse_needs_the_second_half(verdict):
+    found = verdict("dcgan.late_collapse", [[0.6, 0.05, 0.05]] * 5)  # to 10,000 updates
+    assert (found.word, found.value) == ("inconclusive", None)
+
+
+def test_successes_are_counted_at_the_last_update(verdict):
+    found = verdict("dcgan.bn", successes(10, 0))
+    assert "1.00 [0.72, 1.00] (10 of 10) against 0.00 [0.00, 0.28] (0 of 10)" in found.ours
