@@ -10,7 +10,7 @@ from ganrepro.report.measured import Claim, rivals
 from ganrepro.report.page import Picture, Section
 from ganrepro.report.records import Run, by_cell
 from ganrepro.report.rendering import Table
-from ganrepro.report.statistics import Count, fisher
+from ganrepro.report.statistics import Count, fisher, p_in_words
 from ganrepro.report.tables import AT, NAMES
 
 Grid = dict[str, list[Run]]
@@ -112,8 +112,7 @@ def _rate(found: Count) -> str:
 def _p(first: Count, second: Count) -> str:
     if not (first.n and second.n):
         return "–"
-    p = fisher(first, second)
-    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+    return p_in_words(fisher(first, second))
 
 
 def _is_about(claim: Claim, by_loss: Mapping[str, Sequence[Run]]) -> bool:

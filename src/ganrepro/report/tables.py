@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ganrepro.report.records import Run, address, counted, read_cell, remarks
 from ganrepro.report.rendering import Table, to_latex, to_markdown, to_text
-from ganrepro.report.statistics import Comparison, Interval, compare_paired, mean_interval, rate_interval
+from ganrepro.report.statistics import Interval, compare_paired, mean_interval, p_in_words, rate_interval
 
 AT = ("final", "best")
 NAMES = {"final": "last", "best": "best"}  # as a reader calls them
@@ -81,7 +81,7 @@ def tables_of(cells: Sequence[Cell]) -> tuple[Table, Table]:
             for metric in shown:
                 if compared := compare_paired(cell.values(metric, at), cells[0].values(metric, at)):
                     difference = compared.difference
-                    row = [cell.label, NAMES[at], metric, str(difference), _p(compared), str(difference.n)]
+                    row = [cell.label, NAMES[at], metric, str(difference), p_in_words(compared.p), str(difference.n)]
                     comparisons.rows.append(row)
                     comparisons.folders.append(cell.folder)
     return means, comparisons
@@ -91,12 +91,6 @@ def _n(values: Sequence[float], cell: Cell) -> str:
     """Says how many seeds a mean is over where the count of runs does not."""
     done = sum(run.status == "done" for run in cell.runs)
     return "" if len(values) == done else f" (n = {len(values)})"
-
-
-def _p(compared: Comparison) -> str:
-    if compared.p is None:
-        return "–"
-    return f"{compared.p:.3f}" if compared.p >= 0.001 else "< 0.001"
 
 
 def _notes(cells: Sequence[Cell]) -> list[str]:
