@@ -110,7 +110,10 @@ def test_the_factors(plant, page):
     assert "lsgan_ring_factors.png" in pictures
     table = [row[0] for row in rows(section(text, "What decides who collapses"))]
     order = ["base", "relu", "doubled", "alternating"]
-    assert table == [*order, *(factor for factor in order for _ in range(2))], "a row a factor, then one a loss too"
+    assert [name for name in table if name not in ("factor", "---")] == [
+        *order,
+        *(factor for factor in order for _ in range(2)),
+    ]
 
 
 def test_theory_and_gradients(plant, page):
