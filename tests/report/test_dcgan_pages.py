@@ -38,14 +38,22 @@ def page(root, tmp_path, claims_dir):
 # The rules. ----------------------------------------------------------------------------------------------------
 
 
-def test_rules_have_rates_distances_to_the_base_and_every_run(plant, page):
+@pytest.fixture
+def table(root, claims_dir):
+    """The rows of the table of rules."""
+
+    def made():
+        claims = load_claims(claims_dir, "dcgan")
+        return dcgan.guideline_table(read_runs(root), claims, RULE)
+
+    return made
+
+
+def test_rules_have_rates_and_distances_to_the_base(plant, table):
     plant_guidelines(plant)
-    text, files = page("dcgan_guidelines")
-    assert {f"dcgan_guidelines_{name}.png" for name in ("rates", "sheet", "cells")} <= files
-    assert "every_seed.png" not in files  # the sheet has them
-    table = rows(section(text, "Rules broken"))
-    assert [row[0].partition(":")[0] for row in table[::2]] == list(dcgan.GUIDELINES)
-    found = {(row[0].partition(":")[0], row[1]): row[2:] for row in table}
+    made = table()
+    assert [row[0].partition(":")[0] for row in made.rows[::2]] == list(dcgan.GUIDELINES)
+    found = {(row[0].partition(":")[0], row[1]): row[2:] for row in made.rows}
     assert found["base", "last"][:6] == ["5 of 5: 1.00 [0.57, 1.00]", "–", "–", "–", "", "0 of 5"]
     # Fisher's p of 0 of 5 against 5 of 5: 2 of C(10, 5) = 252 tables; one of five runs diverged, so four pairs
     assert found["no_norm", "last"][:6] == [
@@ -57,19 +65,16 @@ def test_rules_have_rates_distances_to_the_base_and_every_run(plant, page):
             assert float(found[broken, "last"][2].split()[0]) == pytest.approx(factor)
     assert found["pooling", "last"][6].startswith("Strided convolutions")
     assert found["maxout_d", "last"][6].startswith("ReLU in G lets it learn more quickly")
-    assert f"Success: {rule_in_words(RULE)}." in text
-    assert "5 seeds, 2,000 updates of each network, 300 samples and as many test images." in text
+    assert made.notes[0].startswith(f"Success: {rule_in_words(RULE)}.")
+    assert made.notes[-1].endswith("5 seeds, 2,000 updates of each network, 300 samples and as many test images.")
 
 
-@pytest.fixture
-def table(root, claims_dir):
-    """The rows of the table of rules."""
-
-    def made():
-        claims = load_claims(claims_dir, "dcgan")
-        return dcgan.guideline_table(read_runs(root), claims, RULE)
-
-    return made
+def test_rules_have_every_run(plant, page):
+    plant_guidelines(plant, seeds=2, rules=("base", "no_norm", "pooling"))
+    text, files = page("dcgan_guidelines")
+    assert {f"dcgan_guidelines_{name}.png" for name in ("rates", "sheet", "cells")} <= files
+    assert "every_seed.png" not in files  # the sheet has them
+    assert len(rows(section(text, "Rules broken"))) == 6
 
 
 def test_distances_are_paired_by_seed(plant, table):

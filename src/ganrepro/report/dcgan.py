@@ -24,8 +24,8 @@ from ganrepro.report.measured import Claim, rivals
 from ganrepro.report.page import Picture, Section
 from ganrepro.report.records import Run
 from ganrepro.report.rendering import Table, to_latex
-from ganrepro.report.statistics import compare_paired
-from ganrepro.report.tables import AT, NAMES, shown_p
+from ganrepro.report.statistics import compare_paired, p_in_words
+from ganrepro.report.tables import AT, NAMES
 
 CONTROLS: set[str] = set()  # departures that are shown beside a study's own cells
 # The sections of the paper's page, in its order.
@@ -122,7 +122,7 @@ def _over_base(members: Sequence[Run], base: Sequence[Run], at: str) -> tuple[st
     compared = compare_paired(_logarithms(members, at), _logarithms(base, at))
     if compared is None:
         return "–", "–", ""
-    return str(factor(compared.difference)), shown_p(compared.p), str(compared.difference.n)
+    return str(factor(compared.difference)), p_in_words(compared.p), str(compared.difference.n)
 
 
 def _logarithms(runs: Sequence[Run], at: str) -> dict[int, float]:

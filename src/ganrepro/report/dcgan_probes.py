@@ -10,8 +10,8 @@ from ganrepro.report.image_studies import not_run, trained_for
 from ganrepro.report.page import Picture, Section
 from ganrepro.report.records import Run, address, shown_cell
 from ganrepro.report.rendering import Table
-from ganrepro.report.statistics import compare_paired
-from ganrepro.report.tables import interval_or, shown_p
+from ganrepro.report.statistics import compare_paired, p_in_words
+from ganrepro.report.tables import interval_or
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def trained_table(done: Sequence[Run]) -> Table:
         sides = [measured(done, f"{key}/{side}") for side in ("trained", "untrained")]
         if compared := compare_paired(*sides):
             means = [interval_or(list(side.values()), "–") for side in sides]
-            row = [what, *means, str(compared.difference), shown_p(compared.p), str(compared.difference.n)]
+            row = [what, *means, str(compared.difference), p_in_words(compared.p), str(compared.difference.n)]
             table.rows.append(row)
             table.folders.append(done[0].folder.parent)
     if ranks := list(by_seed(done, "filter_rank").values()):

@@ -204,7 +204,7 @@ def _shade(share: float) -> tuple[float, float, float]:
 
 
 def factors(cells: Mapping[str, Mapping[str, Sequence[float]]], modes: int, path: Path) -> Path | None:
-    """Modes at the end by factor (downwards) and loss (side by side): a dot a seed, a bar at the mean.
+    """Modes near to at the end by factor (downwards) and loss (side by side): a dot a seed, a bar at the mean.
 
     cells: values by seed, by loss, by factor in the order of reading. None without values.
     """
@@ -230,7 +230,7 @@ def factors(cells: Mapping[str, Mapping[str, Sequence[float]]], modes: int, path
     axes.set_ylim(len(cells) - 0.5, -0.5)
     axes.set_xlim(-0.3, modes + 0.3)
     axes.set_xticks(range(modes + 1))
-    axes.set_xlabel("modes covered at the last update", fontsize=9)
+    axes.set_xlabel("modes it is near to at the last update", fontsize=9)
     axes.grid(axis="x", alpha=0.25)
     keys = [Line2D([], [], color=figures.COLOURS[n], marker="o", label=loss) for n, loss in enumerate(losses)]
     figure.legend(handles=keys, loc="outside lower center", ncols=len(losses), fontsize=9)

@@ -8,8 +8,8 @@ from ganrepro.report.events import Rule, success
 from ganrepro.report.measured import Claim
 from ganrepro.report.page import Picture, Section
 from ganrepro.report.records import Run, by_cell
-from ganrepro.report.statistics import Count, fisher
-from ganrepro.report.tables import AT, NAMES, shown_p
+from ganrepro.report.statistics import Count, fisher, p_in_words
+from ganrepro.report.tables import AT, NAMES
 
 Grid = dict[str, list[Run]]
 
@@ -149,4 +149,4 @@ def shown_rate(found: Count) -> str:
 
 
 def shown_fisher(first: Count, second: Count) -> str:
-    return shown_p(fisher(first, second)) if first.n and second.n else "–"
+    return p_in_words(fisher(first, second)) if first.n and second.n else "–"

@@ -9,12 +9,12 @@ from ganrepro.report.measured import Claim
 from ganrepro.report.page import Picture, Section
 from ganrepro.report.records import Run, by_cell
 from ganrepro.report.rendering import Table
-from ganrepro.report.statistics import Count
+from ganrepro.report.statistics import Count, compare_paired, p_in_words
 from ganrepro.report.tables import interval_or
 
 IDEAL = "ideal 0.989"  # of points of a Gaussian in the plane within 3 standard deviations
 NEAR = "modes_near"  # a softer measure than the claim's: few of the study's runs are as sharp as the data
-LOSS, FACTOR, BASE = "loss", "factor", "base"
+LOSS, FACTOR, BASE, REGULAR = "loss", "factor", "base", "gan"
 
 
 def ring(study: str, runs: Sequence[Run], claims: Sequence[Claim], scale: str, out: Path) -> list[Section]:
@@ -141,7 +141,7 @@ def factors(study: str, runs: Sequence[Run], claims: Sequence[Claim], scale: str
     drawn = figures.anew(out / f"{study}.png", lambda path: figures_ring.factors(values, modes, path))
     caption = "A dot a seed, a bar at the mean; the plain setting first, then by how much a change moves the means."
     pictures = [Picture(drawn, "Modes at the end", caption)] if drawn else []
-    return [Section("What decides who collapses", [factor_table(found, modes)], pictures)]
+    return [Section("What decides who collapses", [losses_table(found), factor_table(found, modes)], pictures)]
 
 
 def cells_by_factor(runs: Sequence[Run]) -> dict[str, dict[str, list[Run]]]:
@@ -162,6 +162,23 @@ def effect(by_loss: Mapping[str, Sequence[Run]], base: Mapping[str, Sequence[Run
         if ours and theirs:
             total += abs(sum(ours) / len(ours) - sum(theirs) / len(theirs))
     return total
+
+
+def losses_table(by_factor: Mapping[str, Mapping[str, Sequence[Run]]]) -> Table:
+    """A row a factor: how many modes more each loss ends near to than the regular GAN's, by seed."""
+    others = sorted({loss for by_loss in by_factor.values() for loss in by_loss} - {REGULAR})
+    table = Table(["factor", *(f"{loss} − {REGULAR}, modes near to, last [95 %], p" for loss in others)], [])
+    for factor, by_loss in by_factor.items():
+        regular = _by_seed(by_loss.get(REGULAR, ()))
+        compared = [compare_paired(_by_seed(by_loss.get(loss, ())), regular) for loss in others]
+        table.rows.append([factor, *(f"{c.difference}, {p_in_words(c.p)}" if c else "–" for c in compared)])
+        table.folders.append(tuple(members[0].folder.parent for members in by_loss.values()))
+    table.notes.append("Paired by seed; p of the two-sided paired t test, not corrected for the number of rows.")
+    return table
+
+
+def _by_seed(runs: Sequence[Run]) -> dict[int, float]:
+    return {run.seed: v for run in runs if run.status == "done" and (v := run.value(NEAR)) is not None}
 
 
 def factor_table(by_factor: Mapping[str, Mapping[str, Sequence[Run]]], modes: int) -> Table:

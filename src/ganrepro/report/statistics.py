@@ -82,6 +82,13 @@ def compare_paired(first: Mapping[int, float], second: Mapping[int, float]) -> C
     return Comparison(difference, float(2 * stats.t.sf(abs(t), len(pairs) - 1)))
 
 
+def p_in_words(p: float | None) -> str:
+    """ "0.033", "< 0.001", or "–" for none."""
+    if p is None:
+        return "–"
+    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
 def seeds_for_half_width(values: Sequence[float], wanted: float) -> int | None:
     """About how many seeds make the t interval's half width at most `wanted`, if they scatter as `values` do.
 

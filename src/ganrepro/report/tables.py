@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ganrepro.report.records import Run, address, by_cell, counted, read_cell, remarks
 from ganrepro.report.rendering import Table, to_latex, to_markdown, to_text
-from ganrepro.report.statistics import Interval, compare_paired, mean_interval, rate_interval
+from ganrepro.report.statistics import Interval, compare_paired, mean_interval, p_in_words, rate_interval
 
 AT = ("final", "best")
 NAMES = {"final": "last", "best": "best"}  # as a reader calls them
@@ -100,7 +100,7 @@ def tables_of(cells: Sequence[Cell]) -> tuple[Table, Table]:
             for metric in shown:
                 if compared := compare_paired(cell.values(metric, at), cells[0].values(metric, at)):
                     difference = compared.difference
-                    row = [cell.label, NAMES[at], metric, str(difference), shown_p(compared.p), str(difference.n)]
+                    row = [cell.label, NAMES[at], metric, str(difference), p_in_words(compared.p), str(difference.n)]
                     comparisons.rows.append(row)
                     comparisons.folders.append(cell.folder)
     return means, comparisons
@@ -110,12 +110,6 @@ def _n(values: Sequence[float], cell: Cell) -> str:
     """Says how many seeds a mean is over where the count of runs does not."""
     done = sum(run.status == "done" for run in cell.runs)
     return "" if len(values) == done else f" (n = {len(values)})"
-
-
-def shown_p(p: float | None) -> str:
-    if p is None:
-        return "–"
-    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
 
 
 def interval_or(values: Sequence[float], otherwise: str) -> str:
