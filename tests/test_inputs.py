@@ -89,6 +89,7 @@ def test_first_stages_come_first() -> None:
     order = in_order(Path(__file__).parents[1] / "conf" / "experiment")
     assert order.index("gan_tfd_pretrain") < order.index("gan_tfd")
     assert order.index("gan_mnist") < order.index("gan_helvetica")
+    assert order.index("lsun_dedup") < min(order.index("dcgan_lsun"), order.index("dcgan_guidelines"))
 
 
 @pytest.mark.usefixtures("conf")

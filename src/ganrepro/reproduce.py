@@ -9,6 +9,8 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[2]
+# At scale=paper these train on what that study keeps of their data (conf/data/bedrooms/paper.yaml).
+AFTER = {"dcgan_lsun": ["lsun_dedup"], "dcgan_guidelines": ["lsun_dedup"]}
 
 
 def main() -> int:
@@ -34,10 +36,11 @@ def main() -> int:
 
 
 def in_order(folder: Path) -> list[str]:
-    """All studies by name, but a first stage before the second that goes on from it."""
+    """All studies by name, but whatever another one goes on from before that one."""
     files = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(folder.glob("*.yaml"))}
     before: dict[str, list[str]] = {
-        name: [content["input"]["study"]] if content.get("input") else [] for name, content in files.items()
+        name: [content["input"]["study"]] if content.get("input") else AFTER.get(name, [])
+        for name, content in files.items()
     }
     return list(TopologicalSorter(before).static_order())
 

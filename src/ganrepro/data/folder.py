@@ -11,6 +11,7 @@ import torch
 from PIL import Image, ImageOps
 
 from ganrepro.data.images import ImageData, Images, refolded
+from ganrepro.data.kept import kept_index
 from ganrepro.errors import DataMissing, UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
@@ -45,13 +46,16 @@ class ImageFolder(ImageData):
         scaling: str = "range",
         folds: int = 1,
         stand_in_for: str | None = None,
+        deduplicated: bool = False,
+        index: str | Path | None = None,
     ) -> None:
         """`folder`: absolute or relative to `root`; its name becomes the data's. `channels`: 1 grey, 3 RGB.
 
         `crop`: whether to cut a picture to its centre square first; if not, the whole of it is squashed, as the LSGAN
         authors do with scenes (xudonmao/LSGAN, convert_lsun.py). `scaling`, `folds`: as in `ImageData`, `refolded`.
+        `deduplicated`: without the training images that an index under `index` leaves out (`kept_index`).
         Raises DataMissing for a folder that is absent or holds no picture, UserError for a picture that
-        cannot be read and for fewer than 10 pictures to split.
+        cannot be read and for fewer than 10 pictures to split; and what `kept_index` raises.
         """
         if size < 1 or channels not in (1, 3):
             raise UserError(f"data.size={size} data.channels={channels}: size is at least 1, channels 1 or 3.")
@@ -68,6 +72,9 @@ class ImageFolder(ImageData):
         )
         first, *others = refolded(validation, test, folds)
         super().__init__(home.name, train, *first, classes, value_range, stand_in_for, scaling, others)
+        if deduplicated:
+            self.train = train[kept_index(index or home, self.fingerprint, home.name)]
+            del self.fingerprint  # that of all images; the next look at it is of those that stay
 
 
 def _parts(home: Path) -> dict[str, Path]:
@@ -145,10 +152,15 @@ def _picture(path: Path, size: int, channels: int, crop: bool) -> np.ndarray:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture)
     picture = picture.convert("L" if channels == 1 else "RGB")
+    return at_size(picture, size, crop).reshape(size, size, channels)
+
+
+def at_size(picture: Image.Image, size: int, crop: bool) -> np.ndarray:
+    """The whole of an 8-bit picture, or its centre square, as uint8 [size, size] or [size, size, 3]."""
     if crop:
         # Not resize(box=...), which lets the pixels beside the box bleed in.
         side = min(picture.size)
         left, top = (picture.width - side) // 2, (picture.height - side) // 2
         picture = picture.crop((left, top, left + side, top + side))
     # Bilinear is antialiased in Pillow: its support grows with the reduction.
-    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR)).reshape(size, size, channels)
+    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))

@@ -7,6 +7,7 @@ mapped file: a batch reads the pages that it needs. lmdb is imported where it is
 import hashlib
 import io
 import json
+import math
 import os
 import shutil
 import sys
@@ -25,7 +26,9 @@ from filelock import FileLock
 from PIL import Image
 from torch import Tensor
 
+from ganrepro.data.folder import at_size
 from ganrepro.data.images import ImageData, Images
+from ganrepro.data.kept import kept_index
 from ganrepro.errors import DataMissing, UserError
 
 SCENES = ("bedroom", "kitchen", "church_outdoor", "dining_room", "conference_room")  # those of the LSGAN paper
@@ -36,11 +39,12 @@ Record = tuple[bytes, bytes]  # a key, 40 hexadecimal digits, and the file of a 
 
 
 class LSUN(ImageData):
-    """One scene of LSUN, RGB: each whole picture squashed to `size` x `size`, unlabelled.
+    """One scene of LSUN, RGB: each picture at `size` x `size`, unlabelled.
 
-    The authors squash without a crop (xudonmao/LSGAN, convert_lsun.py: scipy's imresize, which is Pillow's bilinear).
-    LSUN's own validation database has 300 pictures, too few to score with, so validation and test are the last ones
-    of the training database. Its order is that of the keys, which are hashes, so any stretch of it is a random draw.
+    The whole of a picture is squashed, or its centre square resized: LSGAN's authors squash (xudonmao/LSGAN,
+    convert_lsun.py: scipy's imresize, which is Pillow's bilinear), the DCGAN paper speaks of centre crops. LSUN's
+    own validation database has 300 pictures, too few to score with, so validation and test are the last ones of the
+    training database. Its order is that of the keys, which are hashes, so any stretch of it is a random draw.
     """
 
     def __init__(
@@ -52,12 +56,17 @@ class LSUN(ImageData):
         validation: int = 10_000,
         test: int = 10_000,
         value_range: Sequence[float] = (-1.0, 1.0),
+        crop: bool = False,
+        deduplicated: bool = False,
+        index: str | Path | None = None,
     ) -> None:
         """`root` holds <scene>_train_lmdb. `images`: how many to train on, the first by key; None: all but held out.
 
+        `deduplicated`: without the training images that an index under `index` leaves out (`kept_index`).
         The first start with a scene, a size and such numbers decodes them into root/lsun_decoded; later ones map
-        that file, and do so too where the database is gone. Raises DataMissing where neither is there, UserError
-        for a picture that cannot be read, more pictures than there are, or a disk too small.
+        that file, and do so too where the database is gone. What stays of them is a second file. Raises DataMissing
+        where neither is there, UserError for a picture that cannot be read, more pictures than there are, or a disk
+        too small; and what `kept_index` raises.
         """
         if scene not in SCENES:
             raise UserError(f"data.scene is {scene}; it must be one of {', '.join(SCENES)}.")
@@ -65,13 +74,16 @@ class LSUN(ImageData):
             raise UserError("data.size, data.images, data.validation and data.test must be at least 1.")
         home = Path(root).expanduser().absolute()
         counts = "all" if images is None else str(images)
-        path = home / CACHE / f"{scene}-{size}-{counts}-{validation}-{test}.uint8"
-        about = _described(path, home / f"{scene}_train_lmdb")
-        if about is None:
-            about = _decoded(path, home, scene, size, images, (validation, test))
+        held = validation + test
+        path = home / CACHE / f"{scene}-{size}{'-crop' * crop}-{counts}-{validation}-{test}.uint8"
+        database = home / f"{scene}_train_lmdb"
+        about = _described(path, database) or _decoded(path, home, scene, size, crop, images, (validation, test))
+        if deduplicated:
+            kept = kept_index(index or home, about["fingerprint"], f"LSUN {scene}")
+            path, about = _without(kept, path, about, (3, size, size), held)
         train = about["train"]
         self.total = torch.tensor(about["total"], dtype=torch.float64)
-        pixels = _mapped(path, (train + validation + test, 3, size, size))
+        pixels = _mapped(path, (train + held, 3, size, size))
         whole = Images(pixels, torch.full((len(pixels),), -1))
         parts = whole[:train], whole[train : train + validation], whole[train + validation :]
         super().__init__(f"lsun_{scene}", *parts, value_range=value_range)
@@ -85,14 +97,14 @@ class LSUN(ImageData):
         return self.total / len(self.train) * (self.span / 255) + low
 
 
-def _described(path: Path, database: Path) -> dict[str, Any] | None:
+def _described(path: Path, database: Path | None) -> dict[str, Any] | None:
     """What was noted of a decoded file; None where it is absent, or made from another database than lies there."""
     try:
         about = json.loads(_note(path).read_text())
         size = path.stat().st_size
     except (OSError, ValueError):
         return None
-    changed = database.exists() and about["entries"] != _entries(database)
+    changed = database is not None and database.exists() and about["entries"] != _entries(database)
     return None if changed or size != about["bytes"] else about
 
 
@@ -111,7 +123,7 @@ def _mapped(path: Path, shape: tuple[int, ...]) -> Tensor:
 
 
 def _decoded(
-    path: Path, home: Path, scene: str, size: int, images: int | None, held_out: tuple[int, int]
+    path: Path, home: Path, scene: str, size: int, crop: bool, images: int | None, held_out: tuple[int, int]
 ) -> dict[str, Any]:
     """Decodes a scene into `path`, unless another process did so in the meantime; what is noted of it."""
     database, held = home / f"{scene}_train_lmdb", sum(held_out)
@@ -120,7 +132,7 @@ def _decoded(
             f"LSUN {scene} is not there: no {database}.\n"
             f"Get {scene}_train_lmdb.zip with the download script of github.com/fyu/lsun and unpack it into {home}, "
             "or name another folder with data.root=...\n"
-            f"Nearest substitute: data=image_folder data.folder=... data.size={size} data.crop=false "
+            f"Nearest substitute: data=image_folder data.folder=... data.size={size} data.crop={str(crop).lower()} "
             "data.value_range=[-1,1] "
             f"\"data.stand_in_for='LSUN {scene}'\"."
         )
@@ -131,17 +143,41 @@ def _decoded(
             f"{database} holds {entries} pictures, too few for data.images={'null' if images is None else images} "
             f"data.validation={held_out[0]} data.test={held_out[1]}."
         )
+    chunks = _pictures(database, size, crop, train, held)
+    return _made(path, database, chunks, {"entries": entries, "train": train}, (train + held, 3, size, size))
+
+
+def _without(
+    kept: Tensor, path: Path, about: dict[str, Any], shape: tuple[int, int, int], held: int
+) -> tuple[Path, dict[str, Any]]:
+    """The file of the training images that are kept, with all that are held out, and what is noted of it."""
+    pixels = _mapped(path, (about["train"] + held, *shape))
+    which = torch.cat([kept, torch.arange(about["train"], len(pixels))])
+    name = hashlib.sha256(kept.numpy().astype("<i8").tobytes()).hexdigest()[:8]
+    smaller = path.with_stem(f"{path.stem}-kept-{name}")
+    known = _described(smaller, None)
+    if known is None:
+        chunks = (pixels[some].numpy() for some in which.split(CHUNK))
+        noted = {"entries": about["entries"], "train": len(kept)}
+        known = _made(smaller, None, chunks, noted, (len(which), *shape))
+    return smaller, known
+
+
+def _made(
+    path: Path, database: Path | None, chunks: Iterator[np.ndarray], noted: dict[str, Any], shape: tuple[int, ...]
+) -> dict[str, Any]:
+    """Writes pictures of `shape` [n, c, h, w] into `path` once, however many processes ask; what is noted of it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):  # a sweep's workers start at once; the others find the work done
             about = _described(path, database)
             if about is None:
-                _check_space(path, (train + held) * 3 * size**2)
-                about = {"entries": entries, "train": train} | _write(path, database, size, train, held)
+                _check_space(path, math.prod(shape))
+                about = noted | _write(path, chunks, noted["train"], shape)
                 _replace(_note(path), json.dumps(about).encode())
     except OSError as error:
         raise UserError(
-            f"LSUN {scene}: cannot write {error.filename or path}: {error.strerror or error}.\n"
+            f"LSUN: cannot write {error.filename or path}: {error.strerror or error}.\n"
             "Name a folder that you can write to with data.root=... (or GANREPRO_DATA)."
         ) from error
     return about
@@ -158,16 +194,14 @@ def _check_space(path: Path, needed: int) -> None:
         print(f"Decoding {needed / 1e9:.0f} GB of LSUN into {path}; this is done once.", file=sys.stderr)
 
 
-def _write(path: Path, database: Path, size: int, train: int, held: int) -> dict[str, Any]:
-    """The first `train` and the last `held` pictures into `path`: bytes, fingerprint, sum of the training pixels."""
-    digest = hashlib.sha256(repr((size, train, held)).encode())
-    total, written = np.zeros((3, size, size), np.int64), 0
+def _write(path: Path, chunks: Iterator[np.ndarray], train: int, shape: tuple[int, ...]) -> dict[str, Any]:
+    """All pictures, uint8, into `path`: bytes, fingerprint, and the sum of the first `train`, which are trained on."""
+    digest = hashlib.sha256(repr((shape[-1], train, shape[0] - train)).encode())
+    total, written = np.zeros(shape[1:], np.int64), 0
     part = path.with_suffix(".part")
     try:
-        with open(part, "wb") as file, ThreadPoolExecutor() as pool:
-            records = _records(database, train, held)
-            while chunk := list(islice(records, CHUNK)):
-                pixels = np.stack(list(pool.map(partial(_picture, size=size, database=database), chunk)))
+        with open(part, "wb") as file:
+            for pixels in chunks:
                 total += pixels[: max(0, train - written)].sum(0, dtype=np.int64)
                 written += len(pixels)
                 digest.update(pixels.data)
@@ -178,22 +212,31 @@ def _write(path: Path, database: Path, size: int, train: int, held: int) -> dict
     return {"bytes": path.stat().st_size, "fingerprint": digest.hexdigest()[:16], "total": total.tolist()}
 
 
+def _pictures(database: Path, size: int, crop: bool, train: int, held: int) -> Iterator[np.ndarray]:
+    """The first `train` and the last `held` pictures, uint8 [m, 3, size, size] at a time, decoded by threads."""
+    picture = partial(_picture, size=size, crop=crop, database=database)
+    with ThreadPoolExecutor() as pool:
+        records = _records(database, train, held)
+        while chunk := list(islice(records, CHUNK)):
+            yield np.stack(list(pool.map(picture, chunk)))
+
+
 def _replace(path: Path, content: bytes) -> None:
     part = path.with_name(path.name + ".part")
     part.write_bytes(content)
     os.replace(part, path)
 
 
-def _picture(record: Record, size: int, database: Path) -> np.ndarray:
-    """The whole picture as uint8 [3, size, size]."""
+def _picture(record: Record, size: int, crop: bool, database: Path) -> np.ndarray:
+    """The whole picture, or its centre square, as uint8 [3, size, size]."""
     key, value = record
     try:
         with Image.open(io.BytesIO(value)) as opened:
-            picture = opened.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
+            picture = at_size(opened.convert("RGB"), size, crop)
     except Exception as error:  # a damaged file makes Pillow raise anything from SyntaxError to struct.error
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{database}: cannot read the picture {key.decode(errors='replace')}: {reason}.") from error
-    return np.ascontiguousarray(np.asarray(picture).transpose(2, 0, 1))
+    return np.ascontiguousarray(picture.transpose(2, 0, 1))
 
 
 def _records(database: Path, first: int, last: int) -> Iterator[Record]:
