@@ -15,8 +15,8 @@ from planted_lsgan import (
     plant_stability,
 )
 
-from ganrepro.report import figures_lsgan, figures_ring, sheets
-from ganrepro.report.lsgan_images import grid, lines_of, rule_in_words
+from ganrepro.report import figures_cells, figures_lsgan, figures_ring, sheets
+from ganrepro.report.image_studies import grid, lines_of, rule_in_words
 from ganrepro.report.lsgan_ring import (
     cells_by_factor,
     collapses,
@@ -114,7 +114,7 @@ def test_cells_that_were_not_run_keep_their_place(plant, root, tmp_path):
     assert columns == 2
     assert [len(runs) for runs in cells.values()] == [1, 0, 0, 1]
     assert sheets.contact_sheet(cells, columns, tmp_path / "s.png").exists()
-    assert figures_lsgan.curves_by_cell(cells, columns, "parzen/test", tmp_path / "c.png", log=False).exists()
+    assert figures_cells.curves_by_cell(cells, columns, "parzen/test", tmp_path / "c.png", log=False).exists()
 
 
 def test_two_folders_of_the_same_choices_are_told_apart(plant, root):
@@ -128,12 +128,12 @@ def test_two_folders_of_the_same_choices_are_told_apart(plant, root):
 
 def test_curves_have_a_line_a_seed_and_a_cross(stability, tmp_path):
     cells, columns = grid(stability, "loss")
-    whole = pixels(figures_lsgan.curves_by_cell(cells, columns, "valid/frechet", tmp_path / "a.png"))
+    whole = pixels(figures_cells.curves_by_cell(cells, columns, "valid/frechet", tmp_path / "a.png"))
     assert has(whole, (190, 20, 20)).sum() > 20
     done = {title: [run for run in runs if run.status == "done"] for title, runs in cells.items()}
-    without = pixels(figures_lsgan.curves_by_cell(done, columns, "valid/frechet", tmp_path / "b.png"))
+    without = pixels(figures_cells.curves_by_cell(done, columns, "valid/frechet", tmp_path / "b.png"))
     assert not has(without, (190, 20, 20), near=5).any()
-    assert figures_lsgan.curves_by_cell(cells, columns, "nothing", tmp_path / "c.png") is None
+    assert figures_cells.curves_by_cell(cells, columns, "nothing", tmp_path / "c.png") is None
 
 
 def test_curves_of_one_point_and_of_values_without_a_logarithm(plant, root, tmp_path):
@@ -141,15 +141,15 @@ def test_curves_of_one_point_and_of_values_without_a_logarithm(plant, root, tmp_
     plant(rows=[*rows, {"generator_updates": 4, "m": float("nan")}])
     plant(seed=1, rows=[{"generator_updates": 1, "m": None}])
     cells = {"a": read_runs(root)}
-    assert figures_lsgan.curves_by_cell(cells, 1, "m", tmp_path / "a.png").exists()
+    assert figures_cells.curves_by_cell(cells, 1, "m", tmp_path / "a.png").exists()
 
 
 def test_rates_are_drawn(tmp_path):
     rows = [("a", {"gan": (0.0, 0.0, 0.28), "lsgan": (0.5, 0.24, 0.76)}), ("b", {"gan": (1.0, 0.72, 1.0)})]
-    picture = pixels(figures_lsgan.rates(rows, tmp_path / "r.png"))
+    picture = pixels(figures_cells.rates(rows, tmp_path / "r.png"))
     assert has(picture, (0, 114, 178)).any()
     assert has(picture, (213, 94, 0)).any()
-    assert figures_lsgan.rates([], tmp_path / "none.png") is None
+    assert figures_cells.rates([], tmp_path / "none.png") is None
 
 
 def test_lines_of_pairs_have_controls_last(stability):
@@ -298,9 +298,9 @@ def test_gradients_have_both_curves_and_both_trainings(plant, root, tmp_path):
 def test_labelled_strips_are_a_line_a_set(plant, root, tmp_path):
     rng = np.random.default_rng(0)
     rows = [("real", blobs(rng, 8)), ("a longer name", blobs(rng, 8, channels=3))]
-    picture = pixels(figures_lsgan.labelled_strips(rows, tmp_path / "s.png"))
+    picture = pixels(figures_cells.labelled_strips(rows, tmp_path / "s.png"))
     assert picture.shape[0] == 6 + 2 * (44 + 6)
-    assert figures_lsgan.labelled_strips([], tmp_path / "none.png") is None
+    assert figures_cells.labelled_strips([], tmp_path / "none.png") is None
 
 
 def test_bad_arrays_of_calibration_and_characters_are_left_out(plant, root, tmp_path, claims_dir):

@@ -15,7 +15,7 @@ from planted_lsgan import (
 )
 
 from ganrepro.report import lsgan
-from ganrepro.report.lsgan_images import rule_in_words
+from ganrepro.report.image_studies import rule_in_words
 from ganrepro.report.paper_page import write_paper
 from ganrepro.report.records import read_runs
 from ganrepro.report.study import write_study
