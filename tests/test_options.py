@@ -216,7 +216,7 @@ EXEMPT = {
     "budget": "test_cli: shown by the plan",
     "checkpoint_every": "changes how much a kill costs, no result; test_recorder",
     "threads": "last bits of large layers only; test_recorder sees it set",
-    "evaluation.batch": "memory only; test_evaluation compares batches",
+    "evaluation.batch": "memory only, test_evaluation; but for batch norm by the batch, test_dcgan_networks",
     "optimizer.fused": "the same to rounding; test_recorder sees it reach the optimizer",
     "trainer.accelerator": "needs the hardware; test_cli has the refusal",
     "logger.project": "test_loggers",
