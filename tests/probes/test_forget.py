@@ -107,8 +107,11 @@ def test_rates_by_hand() -> None:
 
     found = rates({"before": judged(0, 1, 1, 2), "dropped": judged(1, 1, 2, 2), "random": judged(0, 0, 0, 0)}, 0)
     assert found == pytest.approx(
-        {"rate/before": 0.25, "rate/dropped": 0, "rate/random": 1, "kept/dropped": 2 / 3, "kept/random": 0}
-    )
+        {
+            "rate/before": 0.25, "rate/dropped": 0, "rate/random": 1, "lost/dropped": 1, "lost/random": 0,
+            "kept/dropped": 2 / 3, "kept/random": 0,
+        }
+    )  # fmt: skip
 
 
 def narrow() -> DCGANGenerator:

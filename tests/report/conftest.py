@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from planted_claims import CLAIMS, planted
+from planted_dcgan import plant_probe
 
 from ganrepro.report.claims import Verdict, claims_for, judge
 from ganrepro.report.records import read_runs
@@ -39,11 +40,13 @@ def plant_run(
     rows: Sequence[Mapping[str, float]] | None = None,
     arrays: Mapping[str, Mapping[str, np.ndarray]] | None = None,
     samples: bool = True,
+    probes: Mapping[str, dict[str, float]] | None = None,
     **record: Any,
 ) -> Path:
     """Writes one run folder under `root` and returns it. `record` replaces fields of result.json.
 
     rows: in place of those of a study that scores images; none leaves metrics.jsonl out. arrays: files of artifacts.
+    probes: the metrics that each probe found.
     """
     folder = root / study / scale / cell / f"seed={seed}"
     folder.mkdir(parents=True)
@@ -81,6 +84,8 @@ def plant_run(
         (folder / "artifacts").mkdir()
     for name, content in found.items():
         np.savez(folder / "artifacts" / f"{name}.npz", **content)
+    for probe, scalars in (probes or {}).items():
+        plant_probe(folder, probe, scalars, [])
     if status in ("done", "diverged"):
         (folder / "DONE").touch()
     return folder

@@ -1,10 +1,12 @@
 """What three seeds measured under which each judged claim of conf/claims holds, and does not.
 
-A seed's entry: its final scalars; for `at: mean` and `change` the metric's rows; with `dose` the metric by dose. A
-claim about several cells has a tuple, one of these for each: the claim's own and its rivals.
+A seed's entry: its final scalars; for `at: mean` and `change` the metric's rows; with `dose` the metric by dose. What a
+probe found of the run has the name that claims give it, "probes.<probe>.<scalar>". A claim about several cells has a
+tuple, one of these for each: the claim's own and its rivals.
 """
 
 from collections.abc import Mapping
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,7 @@ def by_the_rule(good: bool) -> dict[str, float]:
 GOOD = {"frechet_ratio": 3.0, "frechet": 30.0, "confidence": 0.97} | by_the_rule(True)
 BAD = {"frechet_ratio": 90.0, "frechet": 900.0, "confidence": 0.6} | by_the_rule(False)
 SMALL_GOOD, SMALL_BAD = ({"classes_share": share, "confidence": 0.97} for share in (1.0, 0.3))
+STEP = 5000  # updates between the rows that events are told from
 KEEPS, FALLS = [0, 6, 8, 8, 8, 8], [0, 8, 8, 1, 2, 1]  # modes at 0, 5,000, ... updates
 SCATTER = (1.0, 1.02, 0.98, 1.01, 0.99)
 
@@ -67,14 +70,33 @@ def successes(own: int, rival: int, n: int = 10, good: Any = GOOD, bad: Any = BA
     return [(good if seed < own else bad, good if seed < rival else bad) for seed in range(n)]
 
 
-def levels(metric: str, *of: float, more: tuple[dict[str, float], ...] = ({}, {}, {})) -> list[Any]:
-    """The metric of each cell, a little different in each seed; `more` scalars of each."""
-    return [tuple(m | {metric: v * s} for v, s, m in zip(of, (s, 1.0, 1.0), more, strict=False)) for s in SCATTER]
+def levels(metric: str, *of: float, more: tuple[dict[str, float], ...] = ()) -> list[Any]:
+    """The metric of each cell, the claim's own a little different in each seed; `more` scalars of each."""
+    more, still = more or ({},) * len(of), [1.0] * (len(of) - 1)
+    return [tuple(m | {metric: v * s} for v, s, m in zip(of, (by, *still), more, strict=False)) for by in SCATTER]
 
 
-def ratios(own: float, rival: float) -> list[Any]:
-    """Frechet ratios of two cells of which the one succeeds and the other does not."""
-    return levels("frechet_ratio", own, rival, more=(GOOD, BAD) if own < rival else (BAD, GOOD))
+def ratios(own: float, rival: float, metric: str = "frechet_ratio") -> list[Any]:
+    """Distances of two cells of which the one succeeds and the other does not."""
+    return levels(metric, own, rival, more=(GOOD, BAD) if own < rival else (BAD, GOOD))
+
+
+def each(metric: str, *values: float) -> list[Any]:
+    return [{metric: value} for value in values]
+
+
+def versus(metric: str, against: str, *pairs: tuple[float, float]) -> list[Any]:
+    return [{metric: own, against: other} for own, other in pairs]
+
+
+def of_the_bound(name: str, metric: str, multiples: tuple[float, ...]) -> list[Any]:
+    """The metric at these multiples of the claim's threshold, or of the highest of its rows, whatever that is."""
+    arguments = CLAIMS[name]["arguments"]
+    bound = arguments["threshold"] if "threshold" in arguments else max(arguments["rows"].values())
+    # Where the claim has a floor, these runs are good enough for anything to be told.
+    found = each(metric, *(bound * multiple for multiple in multiples))
+    floor = CLAIMS[name].get("floor")
+    return [run | {floor["metric"]: floor["above"] / 2} for run in found] if floor else found
 
 
 # What is added to the claims above; each has seeds enough.
@@ -119,6 +141,57 @@ FAILS |= {
     "lsgan.small_var": successes(1, 9, 10, SMALL_GOOD, SMALL_BAD),
     "lsgan.late": [{"frechet": 31.0}] * 10,
 }
+
+ABOVE, BELOW = (1.05, 1.06, 1.07), (0.7, 0.71, 0.72)
+BOUNDED: dict[str, tuple[str, tuple[float, ...], tuple[float, ...]]] = {  # multiples: the claim holds, and does not
+    "dcgan.no_copies": ("memory/pixels/copies", (0.2, 0.24, 0.18), (4.0, 4.4, 3.8)),
+    "dcgan.dedup": ("false_positives", (0.1, 0.0, 0.2), (10.0, 11.0, 12.0)),
+    "dcgan.cifar_features": ("features/accuracy", ABOVE, BELOW),
+    "dcgan.cifar_400": ("features/few", ABOVE, BELOW),
+    "dcgan.svhn": ("features/few", ABOVE, BELOW),
+    "dcgan.forget": ("probes.forget.lost/dropped", ABOVE, BELOW),
+    "dcgan.walk": ("walk/largest_step/trained", BELOW, (2.0, 2.05, 2.1)),
+}
+HIGHER, LOWER = ((0.7, 0.5), (0.72, 0.5), (0.7, 0.51)), ((0.5, 0.7), (0.5, 0.72), (0.51, 0.7))
+ALIKE = ((0.03, 0.031), (0.031, 0.031), (0.032, 0.031))
+PAIRED = {  # two metrics of the same run: the claim holds, and does not
+    "dcgan.features_learnt": ("features/accuracy", "features/control", HIGHER, LOWER),
+    "dcgan.svhn_arch": ("features/few", "features/supervised", HIGHER, LOWER),
+    "dcgan.filters": ("filters/concentration/trained", "filters/concentration/untrained", HIGHER, LOWER),
+    "dcgan.arithmetic": ("probes.arithmetic.rate/averaged", "probes.arithmetic.rate/single", HIGHER, LOWER),
+    "dcgan.pose": ("probes.pose.slope/turn", "probes.pose.slope/random", HIGHER, LOWER),
+    "dcgan.mnist_1nn": ("one_nn/error_equal", "one_nn/real", ALIKE, HIGHER),
+}
+LONG = CLAIMS["dcgan.late_collapse"]
+BEFORE = [0.6] * (LONG["rule"]["from"] // STEP)  # ranks of G's filters, which all vary, until the rule looks
+VARY, COLLAPSE = BEFORE + [0.6] * 7, BEFORE + [LONG["rule"]["below"] / 2] * 7
+HOLDS |= {
+    "dcgan.stable": [GOOD] * 10,
+    "dcgan.bn": successes(10, 0),
+    "dcgan.bn_all": ratios(10.0, 20.0, "frechet"),
+    "dcgan.pool": levels("frechet", 10.0, 20.0),
+    "dcgan.fc": levels("frechet", 10.0, 20.0),
+    "dcgan.act": levels("frechet", 10.0, 20.0, 20.0, 20.0, 20.0),
+    "dcgan.adam": levels("frechet", 10.0, 20.0, 30.0),
+    "dcgan.epochs": [[90.0, 50.0, 40.0], [91.0, 60.0, 41.0], [92.0, 40.0, 43.0]],
+    "dcgan.late_collapse": [COLLAPSE, *[VARY] * 4],
+}
+HOLDS |= {name: of_the_bound(name, metric, good) for name, (metric, good, _) in BOUNDED.items()}
+HOLDS |= {name: versus(metric, against, *good) for name, (metric, against, good, _) in PAIRED.items()}
+FAILS |= {
+    "dcgan.stable": [BAD] * 10,
+    "dcgan.bn": successes(0, 10),
+    "dcgan.bn_all": ratios(20.0, 10.0, "frechet"),
+    "dcgan.pool": levels("frechet", 20.0, 10.0),
+    "dcgan.fc": levels("frechet", 20.0, 10.0),
+    "dcgan.act": levels("frechet", 10.0, 20.0, 20.0, 20.0, 5.0),
+    "dcgan.adam": levels("frechet", 20.0, 30.0, 10.0),
+    "dcgan.epochs": [[40.0, 50.0, 90.0], [41.0, 60.0, 91.0], [43.0, 40.0, 92.0]],
+    "dcgan.late_collapse": [VARY] * ceil(4 / LONG["arguments"]["rare"]),  # Wilson's of 0 of n ends at 3.84 / (n + 3.84)
+}
+FAILS |= {name: of_the_bound(name, metric, bad) for name, (metric, _, bad) in BOUNDED.items()}
+FAILS |= {name: versus(metric, against, *bad) for name, (metric, against, _, bad) in PAIRED.items()}
+
 BEST = {"lsgan.late": {"frechet": 30.0}}  # where the best update is judged beside the last
 
 
@@ -142,11 +215,21 @@ def one_run(claim: Claim, measured: Any, cell: Mapping[str, Any]) -> dict[str, A
     data = {"data": {"name": claim["data"]}} if "data" in claim else {}
     if not isinstance(measured, list):
         best = {"best": BEST[claim["id"]]} if claim["id"] in BEST else {}
-        return {"final": measured, **best, **data, **place}
+        return _found(measured) | best | data | place
     key = claim["rule"]["metric"] if "rule" in claim else claim["metric"]
-    step = 5000 if "rule" in claim else 1
+    step = STEP if "rule" in claim else 1
     rows = [{"generator_updates": n * step} | _scalars(claim, key, value) for n, value in enumerate(measured)]
     return {"rows": rows, **place}
+
+
+def _found(scalars: Mapping[str, float]) -> dict[str, Any]:
+    """Final scalars, and apart from them what probes found."""
+    final = {key: value for key, value in scalars.items() if not key.startswith("probes.")}
+    probes: dict[str, dict[str, float]] = {}
+    for key in scalars.keys() - final.keys():
+        _, probe, scalar = key.split(".", 2)
+        probes.setdefault(probe, {})[scalar] = scalars[key]
+    return {"final": final, "probes": probes}
 
 
 def _scalars(claim: Claim, key: str, value: Any) -> dict[str, float]:

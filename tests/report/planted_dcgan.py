@@ -1,7 +1,4 @@
-"""Run folders of the DCGAN paper's studies, planted as training would leave them, and what its claims are judged from.
-
-`plant` is conftest's fixture. HOLDS and FAILS are as in planted_claims.
-"""
+"""Run folders of the DCGAN paper's studies, planted as training would leave them. `plant` is conftest's fixture."""
 
 import itertools
 import json
@@ -11,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from planted_claims import BAD, GOOD, levels, successes
+from planted_claims import BAD, GOOD
 from planted_lsgan import blobs, cell_of, fidelity_rows
 
 Plant = Callable[..., Path]
@@ -20,85 +17,6 @@ FACES = {"name": "celeba10k", "shape": [3, 32, 32], "stand_in_for": "the authors
 CIFAR = {"name": "cifar10", "shape": [3, 32, 32], "stand_in_for": "ImageNet"}
 MNIST = {"name": "digits", "shape": [1, 16, 16], "stand_in_for": "MNIST"}
 GRID = np.array([1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2])
-
-# Claims --------------------------------------------------------------------------------------------------------
-
-RANKS_STAY, RANKS_FALL = [0.6] * 13, [0.6] * 5 + [0.05] * 8  # at 0, 5,000, ... 60,000 updates
-
-
-def versus(key: str, other: str, *pairs: tuple[float, float]) -> list[Any]:
-    return [{key: own, other: rival} for own, rival in pairs]
-
-
-def each(key: str, *values: float) -> list[Any]:
-    return [{key: value} for value in values]
-
-
-def distances(*of: float) -> list[Any]:
-    """Of the base, which succeeds, and of its rivals, which do not."""
-    return levels("frechet", *of, more=(GOOD, BAD, BAD))
-
-
-HOLDS: dict[str, list[Any]] = {
-    "dcgan.stable": [GOOD] * 10,
-    "dcgan.bn": successes(10, 0),
-    "dcgan.bn_all": distances(10.0, 20.0),
-    "dcgan.pool": distances(10.0, 20.0),
-    "dcgan.fc": distances(10.0, 20.0),
-    "dcgan.act": [(*a[:1], *[{"frechet": 20.0}] * 4) for a in distances(10.0, 20.0)],
-    "dcgan.adam": distances(10.0, 20.0, 30.0),
-    "dcgan.epochs": [[90.0, 50.0, 40.0], [91.0, 60.0, 41.0], [92.0, 40.0, 43.0]],
-    "dcgan.no_copies": each("memory/pixels/copies", 0.01, 0.012, 0.009),
-    "dcgan.dedup": each("false_positives", 0.001, 0.0, 0.002),
-    "dcgan.cifar_features": each("features/accuracy", 0.826, 0.828, 0.83),
-    "dcgan.features_learnt": versus("features/accuracy", "features/control", (0.6, 0.5), (0.61, 0.5), (0.6, 0.51)),
-    "dcgan.cifar_400": each("features/few", 0.737, 0.738, 0.739),
-    "dcgan.svhn": each("features/few", 0.775, 0.777, 0.779),
-    "dcgan.svhn_arch": versus("features/few", "features/supervised", (0.7, 0.6), (0.71, 0.6), (0.7, 0.61)),
-    "dcgan.walk": each("walk/largest_step/trained", 1.3, 1.4, 1.35),
-    "dcgan.filters": versus(
-        "filters/concentration/trained", "filters/concentration/untrained", (0.5, 0.3), (0.5, 0.31), (0.52, 0.3)
-    ),
-    "dcgan.forget": versus(
-        "probes.forget.rate/dropped", "probes.forget.rate/before", (0.1, 0.5), (0.1, 0.6), (0.1, 0.5)
-    ),
-    "dcgan.arithmetic": versus(
-        "probes.arithmetic.rate/averaged", "probes.arithmetic.rate/single", (0.9, 0.5), (0.9, 0.6), (0.8, 0.5)
-    ),
-    "dcgan.pose": versus("probes.pose.slope/turn", "probes.pose.slope/random", (0.1, 0.02), (0.1, 0.01), (0.12, 0.02)),
-    "dcgan.late_collapse": [RANKS_FALL, *[RANKS_STAY] * 4],
-    "dcgan.mnist_1nn": versus("one_nn/error_equal", "one_nn/real", (0.03, 0.031), (0.031, 0.031), (0.032, 0.031)),
-}
-FAILS: dict[str, list[Any]] = {
-    "dcgan.stable": [BAD] * 10,
-    "dcgan.bn": successes(0, 10),
-    "dcgan.bn_all": distances(20.0, 10.0),
-    "dcgan.pool": distances(20.0, 10.0),
-    "dcgan.fc": distances(20.0, 10.0),
-    "dcgan.act": [(*a[:1], *[{"frechet": 20.0}] * 3, {"frechet": 5.0}) for a in distances(10.0, 20.0)],
-    "dcgan.adam": distances(20.0, 30.0, 10.0),
-    "dcgan.epochs": [[40.0, 50.0, 90.0], [41.0, 60.0, 91.0], [43.0, 40.0, 92.0]],
-    "dcgan.no_copies": each("memory/pixels/copies", 0.2, 0.22, 0.19),
-    "dcgan.dedup": each("false_positives", 0.1, 0.11, 0.12),
-    "dcgan.cifar_features": each("features/accuracy", 0.5, 0.51, 0.52),
-    "dcgan.features_learnt": versus("features/accuracy", "features/control", (0.5, 0.6), (0.5, 0.61), (0.51, 0.6)),
-    "dcgan.cifar_400": each("features/few", 0.4, 0.41, 0.42),
-    "dcgan.svhn": each("features/few", 0.7, 0.71, 0.72),
-    "dcgan.svhn_arch": versus("features/few", "features/supervised", (0.6, 0.7), (0.6, 0.71), (0.61, 0.7)),
-    "dcgan.walk": each("walk/largest_step/trained", 4.0, 4.1, 4.2),
-    "dcgan.filters": versus(
-        "filters/concentration/trained", "filters/concentration/untrained", (0.3, 0.5), (0.31, 0.5), (0.3, 0.52)
-    ),
-    "dcgan.forget": versus(
-        "probes.forget.rate/dropped", "probes.forget.rate/before", (0.5, 0.1), (0.6, 0.1), (0.5, 0.1)
-    ),
-    "dcgan.arithmetic": versus(
-        "probes.arithmetic.rate/averaged", "probes.arithmetic.rate/single", (0.5, 0.9), (0.6, 0.9), (0.5, 0.8)
-    ),
-    "dcgan.pose": versus("probes.pose.slope/turn", "probes.pose.slope/random", (0.01, 0.1), (0.01, 0.1), (0.02, 0.12)),
-    "dcgan.late_collapse": [RANKS_STAY] * 40,
-    "dcgan.mnist_1nn": versus("one_nn/error_equal", "one_nn/real", (0.2, 0.031), (0.21, 0.031), (0.2, 0.031)),
-}
 
 # The rules -----------------------------------------------------------------------------------------------------
 

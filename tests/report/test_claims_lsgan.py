@@ -328,7 +328,7 @@ def test_controls_do_not_enter(plant, root):
 @pytest.mark.parametrize(
     ("name", "change", "says"),
     [
-        ("lsgan.bng_adam", {"test": "at_least"}, "test is one of more_often, most_and_few, it_happens"),
+        ("lsgan.bng_adam", {"test": "at_least"}, "test is one of more_often, most_and_few, mostly, it_happens"),
         ("lsgan.bng_adam", {"metric": "succes"}, "rule: metric is one of success, collapse, late"),
         ("lsgan.bng_adam", {"rule": {}}, "rule: a rule is a mapping"),
         ("lsgan.bng_adam", {"rule": {"frechet_ratio": {"at_mots": 3}}}, "frechet_ratio has at_least or at_most"),

@@ -37,7 +37,7 @@ class FidelityEvaluation:
     mode = "min"
 
     def __init__(self, samples: int = 2000, batch: int = 500, scorers: str = "runs/.scorers") -> None:
-        """batch: images generated at once, for memory; batch norm that goes by the batch at hand (DCGAN's) sees so many.
+        """batch: images generated at once, for memory; batch norm by the batch at hand (DCGAN's) sees so many.
         scorers: the folder of what judges samples, which is made when it is missing. UserError for fewer than 2
         samples, or a batch below 1.
         """

@@ -48,8 +48,9 @@ def forget(
     maps, maps_dropped. positions: on each side. annotated: samples behind them. samples: drawn with and without.
     change/dropped, /random: the mean absolute change of a value in [0, 1] over samples; change/marked, /unmarked: by
         dropping, of the annotated samples in their marked pixels and in the others.
-    With a classifier: rate/before, /dropped, /random: the share of samples taken for the class; kept/dropped, /random:
-        of those that were not, the share still taken for what they were; frechet_rest/before, /dropped, /random: the
+    With a classifier: rate/before, /dropped, /random: the share of samples taken for the class; lost/dropped, /random:
+        of those that were before, the share that no longer are (NaN where none was); kept/dropped, /random: of those
+        that were not, the share still taken for what they were; frechet_rest/before, /dropped, /random: the
         distance of those not taken for it to test images of other classes, rest_images on each side.
     Arrays: weights float64 [maps]; before, dropped, random: uint8 [10, channels, height, width]. With a classifier
         these are samples of the class first.
@@ -127,12 +128,14 @@ def change(before: Tensor, after: Tensor, data: ImageData) -> Tensor:
 
 
 def rates(judged: dict[str, Judged], wanted: int) -> dict[str, float]:
-    """How often the class is seen, and how often the others stay what they were."""
+    """How often the class is seen, how often it is lost, and how often the others stay what they were."""
     before = taken(judged["before"])
     metrics = {f"rate/{name}": (taken(each) == wanted).double().mean().item() for name, each in judged.items()}
     others = before != wanted
     for name in ("dropped", "random"):
-        metrics[f"kept/{name}"] = (taken(judged[name]) == before)[others].double().mean().item()
+        same = (taken(judged[name]) == before).double()
+        metrics[f"lost/{name}"] = 1 - same[~others].mean().item()
+        metrics[f"kept/{name}"] = same[others].mean().item()
     return metrics
 
 

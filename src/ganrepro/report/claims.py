@@ -15,7 +15,8 @@ One file a paper in conf/claims. Each entry has:
     rule (optional)            judged is not a value but how many runs did what `metric` then names, an event of
                                events.py (success, collapse, late), by this rule; `versus` is counted beside it
     dose (optional)            an axis of the study's grid whose values are positive numbers: see below
-    floor (optional)           {metric, below}: where this metric's mean is below, nothing can be told
+    floor (optional)           {metric, below} or {metric, above}: where this metric's mean is there, runs are too bad
+                               for anything to be told
     ceiling (optional)         a rule of success: where every run of both cells succeeds by it, or none does, nothing
                                can be told
     cheaper (optional)         metrics that must besides be lower than the rival's, on the average
@@ -125,6 +126,8 @@ def _check(path: Path, entry: Any, taken: set[str]) -> None:
     _check_arguments(place, tests[entry["test"]], given, entry["arguments"])
     if "rule" in entry and (why := wrong_rule(entry["metric"], entry["rule"])):
         raise UserError(f"{place}: rule: {why}.")
+    if "floor" in entry and entry["floor"].keys() not in ({"metric", "below"}, {"metric", "above"}):
+        raise UserError(f"{place}: floor: it has a metric, and either below or above.")
     if "ceiling" in entry and (why := wrong_rule("success", entry["ceiling"]) if rivals(entry) else "it takes versus"):
         raise UserError(f"{place}: ceiling: {why}.")
     if also := entry.get("also"):

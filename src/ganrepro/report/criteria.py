@@ -25,8 +25,13 @@ class Finding:
     seeds: int | None = None
 
 
-def at_least(values: Sequence[float], threshold: float, precision: float = 0.0) -> Finding:
-    """The interval lies at or above the threshold; or holds it, and is no wider than ± precision."""
+def at_least(values: Sequence[float], threshold: float, precision: float = 0.0, strict: bool = False) -> Finding:
+    """The interval lies at or above the threshold; or holds it, and is no wider than ± precision.
+
+    strict: values that all equal the threshold do not do.
+    """
+    if strict and set(values) == {threshold}:
+        return Finding("not reproduced")
     interval = mean_interval(values)
     if interval.low <= threshold <= interval.high:
         if interval.half_width <= precision:
@@ -38,9 +43,7 @@ def at_least(values: Sequence[float], threshold: float, precision: float = 0.0) 
 
 def at_most(values: Sequence[float], threshold: float, strict: bool = False) -> Finding:
     """The interval lies at or below the threshold; strict: values that all equal it do not do."""
-    if strict and set(values) == {threshold}:
-        return Finding("not reproduced")
-    return at_least([-value for value in values], -threshold)
+    return at_least([-value for value in values], -threshold, strict=strict)
 
 
 def within(values: Sequence[float], low: float, high: float) -> Finding:

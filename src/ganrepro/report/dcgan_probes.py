@@ -93,6 +93,8 @@ CHOSEN = {  # what is shown of the probes that need a choice
     "forget.rate/before": "forget: share of samples taken for the class",
     "forget.rate/dropped": "forget: the same, its maps dropped",
     "forget.rate/random": "forget: the same, as many maps at random dropped",
+    "forget.lost/dropped": "forget: share of the class that is lost, its maps dropped",
+    "forget.lost/random": "forget: the same, as many maps at random dropped",
     "forget.kept/dropped": "forget: share of the others that stay what they were",
     "arithmetic.rate/averaged": "arithmetic: rate of what is wanted, three exemplars",
     "arithmetic.rate/single": "arithmetic: the same, one exemplar",

@@ -137,16 +137,18 @@ def _needing(finding: Finding) -> Finding:
 
 
 def floor(claim: Claim, finished: Sequence[Run], at: str) -> str:
-    """Why nothing can be told of runs whose level of another metric is too low, or ""."""
+    """Why nothing can be told of runs that another metric says are too bad, or ""."""
     if "floor" not in claim:
         return ""
-    key, below = claim["floor"]["metric"], claim["floor"]["below"]
+    key, low, high = (claim["floor"].get(name) for name in ("metric", "below", "above"))
     levels = [run.value(key, at) for run in finished if run.status == "done"]
     known = [level for level in levels if level is not None]
     if not known:
         return f"{key} is not recorded, so the floor is unknown"
     level = sum(known) / len(known)
-    return f"at the floor: {key} is {level:.2g}, below {below:g}" if level < below else ""
+    if low is not None and level < low:
+        return f"at the floor: {key} is {level:.2g}, below {low:g}"
+    return f"at the floor: {key} is {level:.2g}, above {high:g}" if high is not None and level > high else ""
 
 
 def hidden(claim: Claim, groups: Groups, at: str) -> str:
