@@ -8,18 +8,16 @@ from typing import Any
 
 import lightning as L
 import torch
-from torch.nn.functional import softplus
 
 from benchmarks.paired import Ratio, ratio
+from benchmarks.plain import PlainLoop
 from ganrepro.adversarial import AdversarialModule
 from ganrepro.assemble import module_of
 from ganrepro.cells import cell_of, hydra_at
 from ganrepro.data.images import ImageData, Images
 from ganrepro.evaluation import Evaluated
 from ganrepro.loggers import About, csv
-from ganrepro.losses import LeastSquares
 from ganrepro.recorder import Recorder
-from ganrepro.rules import d_then_g, simultaneous
 from ganrepro.runs import RunFolder
 from ganrepro.training import quiet_lightning
 
@@ -39,6 +37,13 @@ RING = [  # the size of the LSGAN authors' 8 Gaussians: z 256, 128-128, batch 51
     "batch_size=512",
     "optimizer=adam",
 ]
+DCGAN, DCGAN_SHAPE = ["experiment=dcgan_faces", "scale=paper", "network=dcgan/paper"], (3, 64, 64)
+HALF_DCGAN = [
+    *DCGAN,
+    "network.generator.first=512",
+    "network.generator.channels=[256,128,64]",
+    "network.discriminator.channels=[64,128,256,512]",
+]
 
 
 def random_data(
@@ -56,68 +61,38 @@ def random_data(
     )
 
 
-def global_contrast(pixels: torch.Tensor) -> torch.Tensor:
-    """What one would write by hand: mean 0 and norm 55 for each image."""
-    images = pixels.float()
-    images = images - images.mean((1, 2, 3), keepdim=True)
-    return images * (55 / torch.linalg.vector_norm(images, dim=(1, 2, 3), keepdim=True))
+def composed(overrides: list[str], shape: tuple[int, ...], tick: int) -> tuple[dict[str, Any], ImageData]:
+    """The configuration of a run that never ends, evaluates or saves, and random data of `shape` in its scaling."""
+    never = NEVER // tick * tick
+    clock = [f"tick={tick}", f"updates={never}", f"evaluate_every={never}", f"checkpoint_every={never}"]
+    with hydra_at(CONF):
+        config = cell_of([*clock, *overrides], {}).config
+    torch.set_num_threads(config["threads"])
+    node = config["data"]
+    return config, random_data(shape, scaling=node.get("scaling", "range"), value_range=node["value_range"])
 
 
-def plain_loop(module: AdversarialModule, data: ImageData, device: torch.device) -> Callable[[], None]:
-    """One update as one would write it by hand: same networks, data on the device, fused optimizers, no Lightning."""
-    generator, discriminator = module.players["generator"].to(device), module.critics["discriminator"].to(device)
-    constraints = [network.constrain for network in (generator, discriminator) if hasattr(network, "constrain")]
-    module.use_streams(device)
-    players = {"generator": generator, "discriminator": discriminator}
-    g_optimizer, d_optimizer = (module.make_optimizer(name, network.parameters()) for name, network in players.items())
-    g_parameters, d_parameters = list(generator.parameters()), list(discriminator.parameters())
-    pixels, draws = data.train.pixels.to(device), torch.Generator(device).manual_seed(0)
-    batch, order, seen = module.batch_size, torch.empty(0, dtype=torch.int64), 0
+def now(device: torch.device) -> float:
+    """Seconds, once the device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
 
-    def next_batch() -> torch.Tensor:
-        nonlocal order, seen
-        if seen + batch > len(order):
-            order, seen = torch.randperm(len(pixels), generator=draws, device=device), 0
-        taken = pixels[order[seen : seen + batch]]
-        seen += batch
-        if data.value_range is None:
-            return global_contrast(taken)
-        return taken.float() / 127.5 - 1 if data.value_range[0] == -1 else taken.float() / 255
 
-    def generate() -> torch.Tensor:
-        return generator(module.latent.sample(batch, module.streams["latent"]))
-
-    def at_once() -> None:
-        """The 2014 GAN, as the authors' code has it."""
-        real, fake = next_batch(), generate()
-        real_logits, fake_logits = discriminator(real), discriminator(fake)
-        d_loss = 0.5 * (softplus(-real_logits).mean() + softplus(fake_logits).mean())
-        g_loss = softplus(-fake_logits).mean()
-        g_optimizer.zero_grad(set_to_none=True)
-        d_optimizer.zero_grad(set_to_none=True)
-        d_loss.backward(inputs=d_parameters, retain_graph=True)
-        g_loss.backward(inputs=g_parameters)
-        g_optimizer.step()
-        d_optimizer.step()
-        for constrain in constraints:
-            constrain()
-
-    def in_turn() -> None:
-        """LSGAN with the labels 0, 1, 1 and one z for both steps."""
-        fake = generate()
-        real_outputs, fake_outputs = discriminator(next_batch()), discriminator(fake.detach())
-        d_optimizer.zero_grad(set_to_none=True)
-        (((real_outputs - 1) ** 2).mean() / 2 + (fake_outputs**2).mean() / 2).backward(inputs=d_parameters)
-        d_optimizer.step()
-        g_optimizer.zero_grad(set_to_none=True)
-        (((discriminator(fake) - 1) ** 2).mean() / 2).backward(inputs=g_parameters)
-        g_optimizer.step()
-
-    if isinstance(module.loss, LeastSquares):
-        assert (module.rule, module.k, module.z) == (d_then_g, 1, "shared")
-        return in_turn
-    assert (module.rule, module.z) == (simultaneous, "shared")
-    return at_once
+def fit(
+    module: AdversarialModule, data: ImageData, callback: L.Callback, device: torch.device, precision: str = "32-true"
+) -> None:
+    """Trains as a user's run does, rows and logger included, until `callback` stops it."""
+    quiet_lightning()
+    module.use_data(data)
+    with tempfile.TemporaryDirectory() as folder:
+        run = RunFolder(Path(folder))
+        recorder = Recorder(run, lambda: Evaluated({}, {}), "none", "max", module.updates, module.updates, None)
+        L.Trainer(
+            accelerator=device.type, devices=1, precision=precision, max_epochs=-1,  # type: ignore[arg-type]
+            logger=csv(About(run, "bench", "bench", 0, {})), log_every_n_steps=1, callbacks=[recorder, callback],
+            enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+        ).fit(module, train_dataloaders=range(1))  # fmt: skip
 
 
 class InTurn(L.Callback):
@@ -128,44 +103,24 @@ class InTurn(L.Callback):
         self.ours: list[float] = []
         self.plain: list[float] = []
 
-    def now(self) -> float:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize()
-        return time.perf_counter()
-
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        self.begun = self.now()
+        self.begun = now(self.device)
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: Any) -> None:
-        self.ours.append(self.now() - self.begun)
-        begun = self.now()
+        self.ours.append(now(self.device) - self.begun)
+        begun = now(self.device)
         for _ in range(module.tick):
             self.step()
-        self.plain.append(self.now() - begun)
+        self.plain.append(now(self.device) - begun)
         trainer.should_stop = len(self.ours) >= self.ticks + self.warm_up
-        self.begun = self.now()
+        self.begun = now(self.device)
 
 
 def step_ratio(overrides: list[str], shape: tuple[int, ...], tick: int, ticks: int) -> Ratio:
     """The paired ratio over ticks of `tick` updates each, everything our loop does included."""
-    quiet_lightning()
-    never = NEVER // tick * tick
-    clock = [f"tick={tick}", f"updates={never}", f"evaluate_every={never}", f"checkpoint_every={never}"]
-    with hydra_at(CONF):
-        cell = cell_of([*clock, *overrides], {})
-    torch.set_num_threads(cell.config["threads"])
-    node = cell.config["data"]
-    data = random_data(shape, scaling=node.get("scaling", "range"), value_range=node["value_range"])
+    config, data = composed(overrides, shape, tick)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    module, twin = (module_of(cell.config, shape, seed, data.pixel_mean()) for seed in (0, 1))
-    module.use_data(data)
-    turns = InTurn(plain_loop(twin, data, device), ticks, 3, device)
-    with tempfile.TemporaryDirectory() as folder:
-        run = RunFolder(Path(folder))
-        recorder = Recorder(run, lambda: Evaluated({}, {}), "none", "max", never, never, None)
-        L.Trainer(
-            accelerator=device.type, devices=1, max_epochs=-1, logger=csv(About(run, "bench", "bench", 0, {})),
-            log_every_n_steps=1, callbacks=[recorder, turns], enable_checkpointing=False,
-            enable_progress_bar=False, enable_model_summary=False,
-        ).fit(module, train_dataloaders=range(1))  # fmt: skip
+    module, twin = (module_of(config, shape, seed, data.pixel_mean()) for seed in (0, 1))
+    turns = InTurn(PlainLoop(twin, data, device).step, ticks, 3, device)
+    fit(module, data, turns, device)
     return ratio(turns.ours[turns.warm_up :], turns.plain[turns.warm_up :])

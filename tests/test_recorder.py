@@ -34,6 +34,7 @@ def test_threads_and_fused_arrive(narrow: Narrow) -> None:
     cell = narrow("threads=2", "optimizer.fused=false")
     train_cell(cell, folder_of(cell), {})
     assert torch.get_num_threads() == 2
+    assert not torch.backends.cudnn.allow_tf32
     for fused in (True, False):
         config = narrow(f"optimizer.fused={str(fused).lower()}").config
         module = module_of(config, (1, 8, 8), 0, torch.full((1, 8, 8), 0.5))

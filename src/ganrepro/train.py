@@ -53,6 +53,7 @@ def check_startable(run: RunFolder, cell: Cell, seed: int) -> None:
 def train_cell(cell: Cell, folder: Path, claims: dict[str, str], say: Callable[[str], None] = print) -> None:
     """Trains every seed that is not there yet. A seed that fails is recorded as an error and the next one starts."""
     torch.set_num_threads(cell.config["threads"])
+    torch.backends.cudnn.allow_tf32 = False  # else a GPU's convolutions round to TF32 under precision=32-true
     quiet_lightning()
     for seeds in groups(cell.seeds, 1 if is_measurement(cell.config) else cell.config["population"]):
         with ExitStack() as locks:
