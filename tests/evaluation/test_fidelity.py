@@ -19,6 +19,7 @@ from ganrepro.streams import stream
 DATA = Digits()
 BOTH = {"frechet", "frechet_ratio", "frechet_relative", "diversity", "images", "dims"}
 LABELLED = {"classes", "classes_share"}
+OF_SAMPLES = {"balance", "confidence", "inception_score", "inception_score/real"}
 
 
 def measured(images, folder: Path, final: bool = False, data: ImageData = DATA, samples: int = 300) -> Evaluated:
@@ -35,7 +36,9 @@ def reciting(pixels: torch.Tensor):
 def test_a_perfect_generator(scorers_folder: Path) -> None:
     found = measured(reciting(DATA.train.pixels), scorers_folder)
     names = BOTH | LABELLED
-    assert set(found.metrics) == names | {f"valid/{name}" for name in names} | {"balance", "confidence"}
+    assert set(found.metrics) == names | {f"valid/{name}" for name in names} | OF_SAMPLES
+    assert found.metrics["inception_score"] == pytest.approx(found.metrics["inception_score/real"], rel=0.1)
+    assert 8 < found.metrics["inception_score"] <= 10
     assert found.metrics["frechet_ratio"] == pytest.approx(1, abs=0.5)
     assert found.metrics["valid/frechet_ratio"] == pytest.approx(1, abs=0.5)
     assert found.metrics["diversity"] == pytest.approx(1, abs=0.05)
@@ -53,6 +56,7 @@ def test_a_perfect_generator(scorers_folder: Path) -> None:
 def test_one_image_one_class_and_noise(scorers_folder: Path) -> None:
     one = measured(reciting(DATA.train.pixels[:1]), scorers_folder).metrics
     assert (one["classes"], one["classes_share"], one["balance"]) == (1, 0.1, 0)
+    assert one["inception_score"] == pytest.approx(1)
     assert one["diversity"] == pytest.approx(0, abs=1e-9)
     zeros = measured(reciting(DATA.train.pixels[DATA.train.labels == 0]), scorers_folder).metrics
     assert zeros["classes"] == 1

@@ -12,6 +12,7 @@ from ganrepro.errors import UserError
 from ganrepro.evaluation.base import SHOWN, Evaluated, Sampler, Streams
 from ganrepro.evaluation.diversity import distance
 from ganrepro.metrics.coverage import balance, covered
+from ganrepro.metrics.inception import inception_score
 from ganrepro.scorers import Judged, Scorer, scorer_of
 
 PAIRED = 1000  # images, at most, whose distances to each other are averaged
@@ -29,7 +30,9 @@ class FidelityEvaluation:
     diversity: the mean distance between two samples' features over that between two test images'.
     For labelled data also classes, how many are covered: a class is, when at least a tenth of its share of the test
     images falls to it among the samples; classes_share, of those that test images have; balance, the entropy of the
-    predicted classes over its maximum; confidence, the mean probability of the predicted class.
+    predicted classes over its maximum; confidence, the mean probability of the predicted class; inception_score, of
+    the classifier's probabilities over all samples at once, and inception_score/real, of as many test images: at most
+    the number of classes, and comparable with no published one.
     valid/...: against validation images. All are NaN where a sample is not finite.
     """
 
@@ -64,6 +67,10 @@ def fidelity(judged: Judged, scorer: Scorer) -> dict[str, float]:
         confidence, classes = judged.probabilities.max(1)
         counts = torch.bincount(classes, minlength=judged.probabilities.shape[1])
         metrics |= {"balance": balance(counts), "confidence": confidence.mean().item()}
+        real = scorer.real("test", scorer.count("test", len(classes))).probabilities
+        assert real is not None
+        for name, probabilities in (("inception_score", judged.probabilities), ("inception_score/real", real)):
+            metrics[name], _ = inception_score(probabilities, splits=1)
         for split, prefix in (("test", ""), ("validation", "valid/")):
             shares = scorer.shares(split)
             found = covered(counts, shares, len(classes)).sum().item()
