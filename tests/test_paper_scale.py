@@ -70,6 +70,8 @@ SCENE_64 = (3, 64, 64)
 STABILITY_G = deconvolutions(1024, 4, [512, 256, 128, 64], 3, 5, norm=False)  # BN_G, the study's own choice
 STABILITY_D = [*convolutions(3, [64, 128, 256, 512], norm=True), *linear(8192, 1)]
 RING = ((2,), {"generator": linear(256, 128, 128, 2), "discriminator": linear(2, 128, 128, 1)})
+DCGAN_32 = dcgan(256, 512, [512, 256, 256, 128, 128], [128, 128, 256, 256, 512, 512], 3)
+DCGAN_SVHN = dcgan(100, 256, [128, 64], [64, 128, 256], 5)
 DCGAN_64 = dcgan(100, 1024, [512, 256, 128], [128, 256, 512, 1024], 5)
 SHEET: dict[str, tuple[tuple[int, ...], dict[str, Shapes]]] = {
     "gan_mnist": MNIST,
@@ -155,8 +157,10 @@ SHEET: dict[str, tuple[tuple[int, ...], dict[str, Shapes]]] = {
     "dcgan_lsun": (SCENE_64, DCGAN_64),
     "dcgan_faces": (SCENE_64, DCGAN_64),
     "dcgan_guidelines": (SCENE_64, DCGAN_64),
-    "dcgan_imagenet32": (CIFAR, dcgan(256, 512, [512, 256, 256, 128, 128], [128, 128, 256, 256, 512, 512], 3)),
-    "dcgan_svhn": (CIFAR, dcgan(100, 256, [128, 64], [64, 128, 256], 5)),
+    "dcgan_imagenet32": (CIFAR, DCGAN_32),
+    "dcgan_cifar10_features": (CIFAR, DCGAN_32),
+    "dcgan_svhn": (CIFAR, DCGAN_SVHN),
+    "dcgan_svhn_features": (CIFAR, DCGAN_SVHN),
     "dcgan_mnist_conditional": (
         (1, 28, 28),
         {
@@ -170,6 +174,7 @@ WITHOUT_NETWORKS = ("gan_theory", "lsgan_theory", "lsgan_calibration", "lsun_ded
 BIG = (
     "gan_tfd_pretrain", "gan_tfd", "gan_cifar10_fc", "gan_cifar10_conv", "lsgan_codings", "lsgan_gradients",
     "lsgan_scenes", "lsgan_hwdb", "lsgan_cifar10", "dcgan_lsun", "dcgan_faces", "dcgan_guidelines", "dcgan_imagenet32",
+    "dcgan_cifar10_features",
 )  # fmt: skip
 STUDIES = [
     (path.stem, variant)

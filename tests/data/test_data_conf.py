@@ -17,6 +17,7 @@ from ganrepro.errors import DataMissing
 
 POINTS = ("mixture", "ring", "ring_metz")
 FAMILIES = ("handwritten", "tfd", "colour", "scenes", "stability", "characters", "small_variability", "cifar10_pm1")
+FAMILIES += ("face_crops", "bedrooms", "bedrooms_all", "imagenet32", "svhn_pm1", "labelled_digits")
 
 CONF = Path(__file__).parents[2] / "conf"
 FILES = sorted(str(path.relative_to(CONF / "data").with_suffix("")) for path in CONF.glob("data/**/*.yaml"))
@@ -24,7 +25,7 @@ FILES = sorted(str(path.relative_to(CONF / "data").with_suffix("")) for path in 
 
 def composed(choice: str, *overrides: str):
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose(overrides=[f"+data={choice}", *overrides]).data
+        return compose(overrides=[f"+data={choice}", "+runs=runs", *overrides]).data
 
 
 @pytest.mark.parametrize("choice", FILES)
@@ -37,7 +38,8 @@ def test_keys_are_the_arguments_and_values_their_defaults(choice):
     for name, argument in arguments.items():
         if name not in own and argument.default is not argument.empty:
             given = argument.default
-            assert options[name] == (list(given) if isinstance(given, tuple) else given)
+            value = options[name].replace("${runs}", "runs") if name == "index" else options[name]
+            assert value == (list(given) if isinstance(given, tuple) else given)
 
 
 def changed(choice: str) -> set[str]:

@@ -47,7 +47,7 @@ class ImageFolder(ImageData):
         folds: int = 1,
         stand_in_for: str | None = None,
         deduplicated: bool = False,
-        index: str | Path | None = None,
+        index: str | Path = "runs/lsun_dedup",
     ) -> None:
         """`folder`: absolute or relative to `root`; its name becomes the data's. `channels`: 1 grey, 3 RGB.
 
@@ -73,7 +73,7 @@ class ImageFolder(ImageData):
         first, *others = refolded(validation, test, folds)
         super().__init__(home.name, train, *first, classes, value_range, stand_in_for, scaling, others)
         if deduplicated:
-            self.train = train[kept_index(index or home, self.fingerprint, home.name)]
+            self.train = train[kept_index(index, self.fingerprint, home.name)]
             del self.fingerprint  # that of all images; the next look at it is of those that stay
 
 

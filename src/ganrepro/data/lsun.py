@@ -58,7 +58,7 @@ class LSUN(ImageData):
         value_range: Sequence[float] = (-1.0, 1.0),
         crop: bool = False,
         deduplicated: bool = False,
-        index: str | Path | None = None,
+        index: str | Path = "runs/lsun_dedup",
     ) -> None:
         """`root` holds <scene>_train_lmdb. `images`: how many to train on, the first by key; None: all but held out.
 
@@ -79,7 +79,7 @@ class LSUN(ImageData):
         database = home / f"{scene}_train_lmdb"
         about = _described(path, database) or _decoded(path, home, scene, size, crop, images, (validation, test))
         if deduplicated:
-            kept = kept_index(index or home, about["fingerprint"], f"LSUN {scene}")
+            kept = kept_index(index, about["fingerprint"], f"LSUN {scene}")
             path, about = _without(kept, path, about, (3, size, size), held)
         train = about["train"]
         self.total = torch.tensor(about["total"], dtype=torch.float64)
