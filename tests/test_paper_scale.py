@@ -253,3 +253,30 @@ def test_full_width_of_the_widest(study: str) -> None:
 
 def test_every_study_is_on_the_sheet() -> None:
     assert {study for study, _ in STUDIES} == SHEET.keys()
+
+
+# ../papers/gan_dcgan.md, sections 2.3 to 2.6: study -> training images and epochs.
+EPOCHS = {
+    "dcgan_lsun": (3_033_042 - 20_000 - 275_000, 5), "dcgan_guidelines": (3_033_042 - 20_000 - 275_000, 5),
+    "dcgan_faces": (350_000, 25), "dcgan_imagenet32": (1_281_167, 30), "dcgan_cifar10_features": (1_281_167, 30),
+    "dcgan_svhn": (63_257, 200), "dcgan_svhn_features": (63_257, 200), "dcgan_mnist_conditional": (50_000, 200),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("study", EPOCHS)
+@pytest.mark.parametrize("variant", ["authors_code", "as_printed"])
+def test_dcgan_trains_as_many_epochs_whichever_the_order_of_steps(study: str, variant: str) -> None:
+    config, (images, epochs) = config_of(study, variant), EPOCHS[study]
+    assert config["update"] == ("d_then_g" if variant == "as_printed" else "alternate_batches")
+    real_batches = 1 + (config["update"] == "alternate_batches")
+    assert config["updates"] * real_batches * config["batch_size"] / images == pytest.approx(epochs, rel=0.005)
+    assert config["updates"] % config["evaluate_every"] == 0
+
+
+@pytest.mark.parametrize(("scale", "images"), [("laptop", 1197), ("workstation", 50_000), ("paper", 50_000)])
+def test_the_rate_falls_in_the_second_half_at_every_scale(scale: str, images: int) -> None:
+    with hydra_at(CONF):
+        config = cell_of(["experiment=dcgan_mnist_conditional", f"scale={scale}"], {}).config
+    epochs = config["updates"] * 2 * config["batch_size"] / images
+    rate = config["optimizer"]["schedules"]["lr"]
+    assert rate["held"] == rate["over"] == pytest.approx(epochs / 2, rel=0.01)

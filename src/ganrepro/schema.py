@@ -166,6 +166,9 @@ OPTIONS: dict[str, Key] = {
     "data.stds": Key(list[float], "their standard deviations", above=0),
     "data.weights": Key(list[float], "their weights", above=0),
     "data.crop": Key(bool, "cut pictures to the centre square; false squashes the whole of each", neutral=True),
+    "data.centre": Key(
+        float, "the share of the centre square's side that is kept, in its middle", above=0, high=1, neutral=1.0
+    ),
     "data.deduplicated": Key(bool, "without the near-duplicates that lsun_dedup found", neutral=False),
     "data.index": Key(str, "where lsun_dedup's index lies: a run folder, one above, or the file"),
     "data.scene": Key(

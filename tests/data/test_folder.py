@@ -235,3 +235,16 @@ def test_pictures_that_cannot_be_read(tmp_path):
 @pytest.mark.parametrize("options", [{"size": 0}, {"channels": 2}])
 def test_impossible_sizes(tmp_path, options):
     assert "size is at least 1, channels 1 or 3" in refused(UserError, tmp_path, ".", **options)
+
+
+def test_the_middle_of_the_centre_square(tmp_path):
+    """As the DCGAN authors' faces: the middle 64 pixels of crops of 128."""
+    pixels = np.zeros((128, 200), np.uint8)
+    pixels[32:96, 68:132] = np.arange(64)[:, None] + np.arange(64)[None] * 2
+    (tmp_path / "faces").mkdir()
+    for at in range(10):
+        Image.fromarray(pixels).save(tmp_path / "faces" / f"{at}.png")
+    data = ImageFolder(tmp_path, "faces", size=64, channels=1, centre=0.5)
+    assert torch.equal(data.train.pixels[0, 0], torch.from_numpy(pixels[32:96, 68:132]))
+    with pytest.raises(UserError, match=r"data.centre=0.5 cuts a square: it needs data.crop=true"):
+        ImageFolder(tmp_path, "faces", size=64, channels=1, crop=False, centre=0.5)

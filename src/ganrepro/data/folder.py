@@ -42,6 +42,7 @@ class ImageFolder(ImageData):
         size: int = 64,
         channels: int = 3,
         crop: bool = True,
+        centre: float = 1.0,
         value_range: Sequence[float] | None = (0.0, 1.0),
         scaling: str = "range",
         folds: int = 1,
@@ -52,11 +53,14 @@ class ImageFolder(ImageData):
         """`folder`: absolute or relative to `root`; its name becomes the data's. `channels`: 1 grey, 3 RGB.
 
         `crop`: whether to cut a picture to its centre square first; if not, the whole of it is squashed, as the LSGAN
-        authors do with scenes (xudonmao/LSGAN, convert_lsun.py). `scaling`, `folds`: as in `ImageData`, `refolded`.
-        `deduplicated`: without the training images that an index under `index` leaves out (`kept_index`).
-        Raises DataMissing for a folder that is absent or holds no picture, UserError for a picture that
+        authors do with scenes (xudonmao/LSGAN, convert_lsun.py). `centre`: the share of its side that is kept of the
+        square, in the middle; the DCGAN authors keep the middle 64 pixels of 128. `scaling`, `folds`: as in
+        `ImageData`, `refolded`. `deduplicated`: without the training images that an index under `index` leaves out
+        (`kept_index`). Raises DataMissing for a folder that is absent or holds no picture, UserError for a picture that
         cannot be read and for fewer than 10 pictures to split; and what `kept_index` raises.
         """
+        if centre < 1 and not crop:
+            raise UserError(f"data.centre={centre:g} cuts a square: it needs data.crop=true.")
         if size < 1 or channels not in (1, 3):
             raise UserError(f"data.size={size} data.channels={channels}: size is at least 1, channels 1 or 3.")
         home = (Path(root).expanduser() / Path(folder).expanduser()).absolute()
@@ -65,7 +69,7 @@ class ImageFolder(ImageData):
         number: dict[str | None, int] = {None: -1} | {label: at for at, label in enumerate(classes)}
         train, validation, test = (
             Images(
-                _decode([path for path, _ in splits[name]], size, channels, crop),
+                _decode([path for path, _ in splits[name]], size, channels, centre if crop else None),
                 torch.tensor([number[label] for _, label in splits[name]]),
             )
             for name in ("train", "validation", "test")
@@ -128,17 +132,17 @@ def _split(home: Path, found: dict[str, list[Picture]]) -> dict[str, list[Pictur
     return {"train": order[: -2 * tenth], "validation": order[-2 * tenth : -tenth], "test": order[-tenth:]}
 
 
-def _decode(paths: Sequence[Path], size: int, channels: int, crop: bool) -> torch.Tensor:
+def _decode(paths: Sequence[Path], size: int, channels: int, centre: float | None) -> torch.Tensor:
     """uint8 [n, channels, size, size], decoded by threads: Pillow frees the interpreter while it decodes."""
     pixels = np.empty((len(paths), size, size, channels), np.uint8)
     with ThreadPoolExecutor() as pool:
-        pictures = pool.map(lambda path: _picture(path, size, channels, crop), paths)
+        pictures = pool.map(lambda path: _picture(path, size, channels, centre), paths)
         for at, picture in enumerate(pictures):
             pixels[at] = picture
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
 
 
-def _picture(path: Path, size: int, channels: int, crop: bool) -> np.ndarray:
+def _picture(path: Path, size: int, channels: int, centre: float | None) -> np.ndarray:
     """A picture, or its centre square, as uint8 [size, size, channels]: upright, transparency over black."""
     try:
         with Image.open(path) as opened:
@@ -152,14 +156,17 @@ def _picture(path: Path, size: int, channels: int, crop: bool) -> np.ndarray:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture)
     picture = picture.convert("L" if channels == 1 else "RGB")
-    return at_size(picture, size, crop).reshape(size, size, channels)
+    return at_size(picture, size, centre).reshape(size, size, channels)
 
 
-def at_size(picture: Image.Image, size: int, crop: bool) -> np.ndarray:
-    """The whole of an 8-bit picture, or its centre square, as uint8 [size, size] or [size, size, 3]."""
-    if crop:
+def at_size(picture: Image.Image, size: int, centre: float | None) -> np.ndarray:
+    """The middle of an 8-bit picture, or for None the whole of it, as uint8 [size, size] or [size, size, 3].
+
+    centre: the side of the square that is kept, over the picture's shorter side.
+    """
+    if centre is not None:
         # Not resize(box=...), which lets the pixels beside the box bleed in.
-        side = min(picture.size)
+        side = max(1, round(centre * min(picture.size)))
         left, top = (picture.width - side) // 2, (picture.height - side) // 2
         picture = picture.crop((left, top, left + side, top + side))
     # Bilinear is antialiased in Pillow: its support grows with the reduction.

@@ -26,7 +26,7 @@ def kept_index(folder: str | Path, fingerprint: str, name: str) -> Tensor:
         others = f" (the {len(found)} there are of other images)" if found else ""
         raise DataMissing(
             f"data.deduplicated=true: {home} holds no index of what stays of {name}{others}.\n"
-            "Make it with python run.py experiment=lsun_dedup, the same scale= and data, and model.planted=0; "
+            "Make it with python run.py experiment=lsun_dedup seeds=1 model.planted=0, the same scale= and data; "
             "or keep near-duplicates: data.deduplicated=false."
         )
     first, *more = indices.values()

@@ -232,7 +232,7 @@ def _picture(record: Record, size: int, crop: bool, database: Path) -> np.ndarra
     key, value = record
     try:
         with Image.open(io.BytesIO(value)) as opened:
-            picture = at_size(opened.convert("RGB"), size, crop)
+            picture = at_size(opened.convert("RGB"), size, 1.0 if crop else None)
     except Exception as error:  # a damaged file makes Pillow raise anything from SyntaxError to struct.error
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{database}: cannot read the picture {key.decode(errors='replace')}: {reason}.") from error
