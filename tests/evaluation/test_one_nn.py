@@ -55,8 +55,7 @@ def test_as_scikit_learn_finds_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(one_nn, "BLOCK", 300)
     gan = Copying()
     found = measured(gan, 1500, final=True)
-    images, labels = torch.cat(gan.seen), torch.tensor(gan.asked)
-    assert len(images) == 1500
+    images, labels = torch.cat(gan.seen)[:1500], torch.tensor(gan.asked)[:1500]
     assert max(gan.batches) == 64
     expected = {"error": 1500, "error_1000": 1000, "error_equal": 1197}
     for name, count in expected.items():
@@ -80,6 +79,23 @@ def test_copies_serve_as_well_as_the_images_themselves_and_wrong_labels_do_not()
     assert good["one_nn/real_all"] < 0.05
     assert good["one_nn/error"] <= good["one_nn/error_1000"]
     assert measured(Copying(shift=1), 1000).metrics["one_nn/error"] > 0.95
+
+
+def test_samples_by_class_at_the_end() -> None:
+    """Eight of each class, a line a class, drawn for themselves: what else is measured stays what it is."""
+    gan = Copying()
+    found = measured(gan, 100, final=True)
+    shown = found.arrays["one_nn"]["samples"]
+    assert (shown.shape, shown.dtype) == ((10, 8, 1, 8, 8), np.uint8)
+    for label, line in enumerate(shown):
+        of_class = {image.tobytes() for image in TRAIN.pixels[TRAIN.labels == label].numpy()}
+        assert all(image.tobytes() in of_class for image in line)
+        assert len({image.tobytes() for image in line}) > 4
+    assert len(gan.asked) == 100 + 80
+    assert gan.batches[-2:] == [64, 16]
+    before = Copying()
+    assert measured(before, 100).metrics == found.metrics
+    assert len(before.asked) == 100
 
 
 def test_as_many_real_images_as_samples() -> None:

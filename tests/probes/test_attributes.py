@@ -43,7 +43,10 @@ def test_a_file_of_choices(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("[1, 2]", "needs lines such as"),
-        ("a: [", "cannot be read"),
+        ("a: [", "cannot be read: expected the node content, but found '<stream end>' (line 1)."),
+        ("pose:\n  left: [1, 2\n  right: [3]\n", "(line 3)."),
+        ("pose: 2024-13-45", "cannot be read: month must be in 1..12."),
+        ("pose: \0", "cannot be read"),
         ("arithmatic: {a: [1]}", "Did you mean arithmetic?"),
         ("pose: {left: [1], up: [2]}", "pose needs some of left, right"),
         ("pose: [1, 2]", "pose needs some of"),
@@ -56,6 +59,7 @@ def test_files_that_choose_nothing(tmp_path: Path, text: str, message: str) -> N
         attributes.read_choices(tmp_path / "choices.yaml")
     assert message in str(refused.value)
     assert len(str(refused.value).splitlines()) <= 3
+    assert "Error" not in str(refused.value)
 
 
 def test_no_file(tmp_path: Path) -> None:
@@ -108,31 +112,64 @@ def scorer(said: Judged) -> SimpleNamespace:
 
 
 def test_concepts_by_number_and_by_class() -> None:
-    said = judged([0] * 3 + [1] * 4 + [2] * 5)
-    by_number = attributes.chosen_concepts({"a": [0, 1, 2], "b": [3, 4, 5], "c": [6, 7, 8]}, 12, None, None)
+    said = judged([0] * 6 + [1] * 7 + [2] * 8)
+    by_number = attributes.chosen_concepts({"a": [0, 1, 2], "b": [3, 4, 5], "c": [6, 7, 8]}, 21, None, None)
     assert by_number.pools["b"].tolist() == [3, 4, 5]
     assert by_number.has is None
-    by_class = attributes.chosen_concepts({"a": 0, "b": "1", "c": [7, 8, 9], "wanted": 2}, 12, scorer(said), said)
-    assert [pool.tolist() for pool in by_class.pools.values()] == [[0, 1, 2], [3, 4, 5, 6], [7, 8, 9]]
+    by_class = attributes.chosen_concepts({"a": 0, "b": "1", "c": [7, 8, 9], "wanted": 2}, 21, scorer(said), said)
+    assert [pool.tolist() for pool in by_class.pools.values()] == [[*range(6)], [*range(6, 13)], [7, 8, 9]]
     assert by_class.has is not None
-    assert by_class.has(torch.zeros(12, 1, 8, 8)).tolist() == [False] * 7 + [True] * 5
+    assert by_class.has(torch.zeros(21, 1, 8, 8)).tolist() == [False] * 13 + [True] * 8
     with pytest.raises(UserError, match="no labels"):
         attributes.chosen_concepts({"a": "woman", "b": [1, 2, 3], "c": [4, 5, 6]}, 12, None, None)
     with pytest.raises(UserError, match="needs c too"):
         attributes.chosen_concepts({"a": [0, 1, 2], "b": [3, 4, 5]}, 12, None, None)
+    few = judged([0] * 5 + [1] * 7)
+    with pytest.raises(UserError, match="Only 5 of 12 samples are surely of class 0; 6 are needed"):
+        attributes.chosen_concepts({"a": 0, "b": 1, "c": [7, 8, 9]}, 12, scorer(few), few)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "c", "alike"),
+    [
+        ([0, 1, 2], [2, 1, 0], [3, 4, 5], "arithmetic.a and .b"),
+        ([3, 4, 5], [0, 1, 2], [0, 1, 2], "arithmetic.b and .c"),
+        (0, 0, [7, 8, 9], "arithmetic.a and .b"),
+    ],
+)
+def test_sums_that_cancel(a: object, b: object, c: object, alike: str) -> None:
+    said = judged([0] * 6 + [1] * 7)
+    with pytest.raises(UserError, match=alike):
+        attributes.chosen_concepts({"a": a, "b": b, "c": c}, 13, scorer(said), said)
+
+
+def test_concepts_may_overlap() -> None:
+    parts = {"a": [0, 1, 2], "b": [0, 1, 3], "c": [0, 1, 2]}
+    assert attributes.chosen_concepts(parts, 9, None, None).pools["c"].tolist() == [0, 1, 2]
+
+
+def test_sides_of_pose() -> None:
+    left, right = attributes.sides({"left": [2, 8], "right": [5]}, 9)
+    assert (left.tolist(), right.tolist()) == ([2, 8], [5])
+    for parts in ({"left": [1, 2], "right": [2, 1]}, {"left": [1, 2, 3], "right": [2, 1, 4]}):
+        with pytest.raises(UserError, match="pose has 1, 2 on both sides"):
+            attributes.sides(parts, 9)
+    with pytest.raises(UserError, match=r"pose\.right needs a list"):
+        attributes.sides({"left": [1, 2]}, 9)
 
 
 def test_bright_and_dark_of_two_classes() -> None:
-    """Ten of class 4 and nine of class 7, of rising brightness: 4 is y, 7 is x."""
-    said = judged([4] * 10 + [7] * 9)
-    found = attributes.bright_concepts(scorer(said), said, grey(*range(0, 100, 10), *range(0, 90, 10)))
-    assert [sorted(pool.tolist()) for pool in found.pools.values()] == [[16, 17, 18], [10, 11, 12], [0, 1, 2]]
+    """Nineteen of class 4 and eighteen of class 7, of rising brightness: 4 is y, 7 is x."""
+    said = judged([4] * 19 + [7] * 18)
+    found = attributes.bright_concepts(scorer(said), said, grey(*range(0, 190, 10), *range(0, 180, 10)))
+    pools = [sorted(pool.tolist()) for pool in found.pools.values()]
+    assert pools == [[*range(31, 37)], [*range(19, 25)], [*range(6)]]
     assert "bright 7 - dark 7 + dark 4" in found.words
     assert found.has is not None
-    images = DATA.normalise(grey(*[30] * 5, *[60] * 10, *[30] * 4))
-    assert found.has(images).tolist() == [False] * 5 + [True] * 5 + [False] * 9, "brighter than 40, and a 4"
-    with pytest.raises(UserError, match="Only 4 of"):
-        attributes.bright_concepts(scorer(said), judged([4] * 10 + [7] * 4), grey(*range(14)))
+    images = DATA.normalise(grey(*[60] * 5, *[120] * 30, *[60] * 2))
+    assert found.has(images).tolist() == [False] * 5 + [True] * 14 + [False] * 18, "brighter than 90, and a 4"
+    with pytest.raises(UserError, match="Only 17 of 37 samples are surely of class 7; 18 are needed"):
+        attributes.bright_concepts(scorer(said), judged([4] * 20 + [7] * 17), grey(*range(37)))
 
 
 def test_measures_by_hand() -> None:

@@ -11,8 +11,9 @@ from ganrepro.data.embedded import Digits
 from ganrepro.data.images import ImageData
 from ganrepro.errors import UserError
 from ganrepro.networks.dcgan import DCGANDiscriminator
+from ganrepro.networks.lsgan import AutoencoderDiscriminator
 from ganrepro.networks.mlp import MaxoutDiscriminator
-from ganrepro.probes.guided import concentration, guided, guided_backprop, purity, responses
+from ganrepro.probes.guided import concentration, guided, guided_backprop, hindrance, purity, responses
 from ganrepro.streams import stream
 
 DATA = Digits(value_range=(-1.0, 1.0))
@@ -136,9 +137,13 @@ def test_refusals(noise: torch.Generator) -> None:
         guided_backprop(discriminator([4, 6]), DATA, noise, layer=3)
     with pytest.raises(UserError, match="neither"):
         guided_backprop(discriminator([4, 6], activation="maxout"), DATA, noise, samples=20)
+    assert hindrance(discriminator([4, 6]), DATA) is None
     flat = MaxoutDiscriminator((1, 8, 8), [5], 2, 0.01, 0.8, 0.5)
-    with pytest.raises(UserError, match="of convolutions"):
+    with pytest.raises(UserError, match="of convolutions that end in one number"):
         guided_backprop(flat, DATA, noise)
+    energy = AutoencoderDiscriminator((1, 8, 8), [4, 6], 3, "none", 0.02, 0.02)
+    with pytest.raises(UserError, match="of convolutions that end in one number"):
+        guided_backprop(energy, DATA, noise)
     few = ImageData("few", DATA.train, DATA.validation, DATA.test[:4], value_range=(-1.0, 1.0))
     with pytest.raises(UserError, match="has 4 to look in"):
         guided_backprop(discriminator([4]), few, noise)

@@ -12,9 +12,10 @@ from ganrepro.data.embedded import Digits
 from ganrepro.data.images import ImageData
 from ganrepro.errors import UserError
 from ganrepro.probes import memorisation as module
-from ganrepro.probes.memorisation import memorisation, nearest_pixels
-from ganrepro.probes.neighbours import nearest
+from ganrepro.probes.memorisation import memorisation, nearest_training
+from ganrepro.probes.neighbours import copies, nearest
 from ganrepro.scorers import Judged
+from ganrepro.streams import stream
 
 DATA = Digits(value_range=(-1.0, 1.0))
 
@@ -63,10 +64,33 @@ def test_training_images_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     images = DATA.scaling.measured(DATA.test.pixels[:40])
     whole = nearest(images, DATA.scaling.measured(DATA.train.pixels))
     monkeypatch.setattr(module, "CHUNK", 100)
-    parts = nearest_pixels(images, DATA)
+    parts = nearest_training(images, DATA, DATA.scaling.measured)
     assert torch.equal(parts.distances, whole.distances)
     same = parts.indices == whole.indices
     assert same.float().mean() > 0.99  # ties
+
+
+def test_features_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As computed at once from the features of all training images, which are never there together."""
+    sizes = []
+
+    def watched(pixels: Tensor) -> Judged:
+        sizes.append(len(pixels))
+        return judge(pixels)
+
+    images, order = DATA.normalise(DATA.validation.pixels), torch.randperm(300, generator=stream(0, "parts"))
+    train = judge(DATA.train.pixels).features
+    ours, real = (nearest(judge(each).features, train) for each in (DATA.validation.pixels, DATA.test.pixels[order]))
+    monkeypatch.setattr(module, "CHUNK", 100)
+    scorer = SimpleNamespace(judge=watched, judge_samples=SCORER.judge_samples)
+    found = memorisation(images, DATA, stream(0, "parts"), scorer)
+    assert sorted(sizes) == [97, *[100] * 11, 300]
+    assert np.array_equal(found.arrays["distances_features_samples"], ours.distances[:, 0].numpy())
+    assert np.array_equal(found.arrays["distances_features_heldout"], real.distances[:, 0].numpy())
+    assert found.metrics["features/nearest"] == ours.distances[:, 0].quantile(0.5).item()
+    assert found.metrics["features/copies"] == copies(ours.distances[:, 0], real.distances[:, 0])
+    shown = found.arrays["distances_pixels_samples"].argsort(kind="stable")[:8]
+    assert np.array_equal(found.arrays["nearest_features"], DATA.train.pixels[ours.indices[shown, 0]].numpy())
 
 
 def test_images_without_a_range(noise: torch.Generator) -> None:

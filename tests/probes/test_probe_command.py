@@ -80,6 +80,8 @@ def test_all_of_them_on_a_convolutional_run(trained: dict[str, Path], look: Look
         assert record["probe"] == name
         assert (record["generator_updates"], record["seed"], record["which"]) == (20, 0, "final")
         assert all(isinstance(value, float) for value in record["metrics"].values())
+        assert record["chosen"] == ("measure" if name == "pose" else None)
+        assert record["metrics"].get("by_person") == (0 if name == "pose" else None)
         assert (tmp_path / name / "arrays.npz").exists()
         assert f"{tmp_path / name / 'result.json'}" in out
         assert len(list((tmp_path / name).glob("*.png"))) == out.count(f"/{name}/") - 1
@@ -124,22 +126,36 @@ def test_a_persons_choices(trained: dict[str, Path], look: Look, tmp_path: Path)
         )
         assert (code, err) == (0, "")
         assert "as chosen" in out or "30 boxes in 30 samples" in out
-        assert json.loads((tmp_path / name / "result.json").read_text())["choices"] == chosen
+        record = json.loads((tmp_path / name / "result.json").read_text())
+        assert (record["choices"], record["chosen"], record["metrics"]["by_person"]) == (chosen, "person", 1)
+    assert json.loads((tmp_path / "arithmetic" / "result.json").read_text())["metrics"]["trials"] == 1
     metrics = json.loads((tmp_path / "forget" / "result.json").read_text())["metrics"]
     assert (metrics["maps"], metrics["annotated"], metrics["positions"]) == (12, 30, 30)
     (tmp_path / "choices.yaml").write_text("pose: {left: [1, 2], right: [500]}")
     code, _, err = look(trained["convolutional"], "probe=pose", f"choices={tmp_path / 'choices.yaml'}", "samples=60")
     assert code == cli.ERROR
     assert "pose.right needs a list of 1 or more different samples from 0 to 59" in err
+    code, _, err = look(trained["convolutional"], "probe=forget", f"choices={tmp_path / 'choices.yaml'}", "samples=60")
+    assert (code, len(err.splitlines())) == (cli.ERROR, 1)
+    assert "has no part forget" in err, "which is not left to a classifier"
+    (tmp_path / "choices.yaml").write_text("pose: {left: [1, 2], right: [5]}")
+    words = ["probe=all", f"choices={tmp_path / 'choices.yaml'}", "samples=60"]
+    code, out, err = look(trained["convolutional"], *words)
+    assert (code, err) == (0, "")
+    assert json.loads((tmp_path / "pose" / "result.json").read_text())["chosen"] == "person"
+    assert "forget left out: Only" in out
 
 
 def test_fully_connected_networks_have_what_makes_sense(trained: dict[str, Path], look: Look, tmp_path: Path) -> None:
     code, _, err = look(trained["flat"], "probe=latent_walk", "which=best", "samples=50")
     assert (code, err) == (0, "")
     assert json.loads((tmp_path / "latent_walk" / "result.json").read_text())["which"] == "best"
-    for name, words in {"guided_backprop": "a discriminator of convolutions", "forget": "two layers of maps"}.items():
-        (tmp_path / "choices.yaml").write_text("forget: {boxes: [[0, 0, 0, 4, 4]]}")
-        code, _, err = look(trained["flat"], f"probe={name}", f"choices={tmp_path / 'choices.yaml'}")
+    (tmp_path / "choices.yaml").write_text("forget: {boxes: [[0, 0, 0, 4, 4]]}")
+    for name, more, words in (
+        ("guided_backprop", [], "a discriminator of convolutions"),
+        ("forget", [f"choices={tmp_path / 'choices.yaml'}"], "two layers of maps"),
+    ):
+        code, _, err = look(trained["flat"], f"probe={name}", *more)
         assert code == cli.ERROR
         assert words in err
         assert len(err.splitlines()) == 1
@@ -175,13 +191,15 @@ def test_a_classifiers_choices(trained: dict[str, Path]) -> None:
     assert (np.delete(weights, 6) < 0).all()
     assert found.metrics["rate/before"] == pytest.approx(0.1, abs=0.05)
     assert (found.metrics["maps_dropped"], found.metrics["rate/dropped"]) == (1, 0)
-    assert found.metrics["kept/dropped"] == 1
+    assert (found.metrics["kept/dropped"], found.metrics["by_person"]) == (1, 0)
     assert found.metrics["kept/random"] < 1
     assert "the classifier takes for 6" in words[0]
     assert "of the test images" in words[1]
-    for chosen in ({}, {"arithmetic": {"a": "4", "b": [0, 1, 2], "c": [0, 1, 2], "wanted": 4}}):
-        found, words = LOOKS["arithmetic"](Opened(gan, DATA, scorers, chosen))
-        assert found.metrics["trials"] == 100
+    for chosen in ({}, {"arithmetic": {"a": "4", "b": [0, 1, 2], "c": [0, 1, 3], "wanted": 4}}):
+        run = Opened(gan, DATA, scorers, chosen)
+        found, words = LOOKS["arithmetic"](run)
+        assert (found.metrics["trials"], found.metrics["by_person"]) == (100, bool(chosen))
+        assert run.chooser("arithmetic") == ("person" if chosen else "classifier")
         assert found.metrics["rate/pixels"] > 0.9, "of class 4, or bright, adds up in pixels"
         assert ("wanted" in str(chosen)) == ("which is to give 4" in words[0])
     bare = [Images(part.pixels, -torch.ones_like(part.labels)) for part in (DATA.train, DATA.validation, DATA.test)]
@@ -199,6 +217,10 @@ ERRORS = [
     (["probe=pose", "which=last"], "needs one of final, best"),
     (["probe=pose", "choices=/nowhere.yaml"], "choices=/nowhere.yaml cannot be read"),
     (["probe=guided_backprop", "layer=9"], "convolutions 1 to 2"),
+    (["probe=pose", "layer=1"], "layer= goes with probe=guided_backprop or all; probe=pose takes none"),
+    (["probe=samples", "choices=mine.yaml"], "choices= goes with probe=arithmetic, pose, forget or all"),
+    (["probe=pose", "seed=["], "seed=[ cannot be read: expected the node content, but found '<stream end>' (line 1)."),
+    (["probe=pose", "seed=2024-13-45"], "seed=2024-13-45 cannot be read: month must be in 1..12."),
 ]
 
 

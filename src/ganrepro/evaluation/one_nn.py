@@ -10,7 +10,7 @@ from torch import Tensor
 from ganrepro.data.images import ImageData
 from ganrepro.errors import UserError
 from ganrepro.evaluation.base import Evaluated, Streams
-from ganrepro.evaluation.conditional import Asked
+from ganrepro.evaluation.conditional import COLUMNS, ROWS, Asked, ConditionalEvaluation
 from ganrepro.latents import Label
 from ganrepro.probes.neighbours import nearest
 from ganrepro.streams import stream
@@ -33,7 +33,8 @@ class OneNNEvaluation:
     valid/one_nn/error, ...: each of these on validation images, on which the authors' script measures.
     one_nn/samples: their number. Errors are NaN for a training set with a sample that is not finite.
     Arrays, at the end: one_nn.npz with counts [k], errors and valid_errors [k] of samples, and real_counts [m],
-    real_errors and valid_real_errors [m] of real images, counts rising.
+    real_errors and valid_real_errors [m] of real images, counts rising; samples uint8 [classes, 8, c, h, w], a line
+    for each of the first 16 classes at most, drawn for themselves.
     """
 
     monitor = "valid/one_nn/error"
@@ -78,7 +79,16 @@ class OneNNEvaluation:
             "real_errors": np.array([test for test, _ in real.values()]),
             "valid_real_errors": np.array([validation for _, validation in real.values()]),
         }
-        return Evaluated(metrics, {"one_nn": arrays} if final else {})
+        if not final:
+            return Evaluated(metrics, {})
+        return Evaluated(metrics, {"one_nn": arrays | {"samples": self.by_class(gan, data, streams("pictures"))}})
+
+    def by_class(self, gan: Asked, data: ImageData, generator: torch.Generator) -> np.ndarray:
+        """Samples of each class, uint8 [classes, 8, channels, height, width]."""
+        classes = torch.arange(min(ROWS, len(data.classes)))
+        asked = classes.repeat(COLUMNS)  # one after the other, over and over: a batch has all of them
+        images = ConditionalEvaluation(batch=self.batch).drawn(gan, asked, generator)
+        return data.to_uint8(images).unflatten(0, (COLUMNS, len(classes))).transpose(0, 1).cpu().numpy()
 
 
 def check(gan: Asked, data: ImageData) -> None:

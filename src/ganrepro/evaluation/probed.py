@@ -11,8 +11,8 @@ from ganrepro.data.images import ImageData
 from ganrepro.errors import UserError
 from ganrepro.evaluation.base import Evaluated, Streams, on_cpu
 from ganrepro.evaluation.fidelity import FidelityEvaluation
-from ganrepro.probes.base import Found, at_rest, images_of
-from ganrepro.probes.guided import guided_backprop
+from ganrepro.probes.base import REFERENCE, Found, at_rest, images_of, is_told
+from ganrepro.probes.guided import guided_backprop, hindrance
 from ganrepro.probes.memorisation import memorisation
 from ganrepro.probes.walk import latent_walk
 from ganrepro.scorers import scorer_of
@@ -36,6 +36,9 @@ class ProbedEvaluation:
         entropy of their covariance's eigenvalues. Section 7 has filters that collapse to one oscillating mode.
     walk/...: see probes.walk.latent_walk. filters/...: probes.guided.guided_backprop. memory/...:
         probes.memorisation.memorisation, on `samples` images. All of these on the CPU.
+    There are no filters/... and no filters.npz where guided backpropagation cannot be done: a D whose activations it
+        has no rule for (maxout, tanh), that is no convolutional network or is told the class, and fewer than 5 test
+        images. The first evaluation prints the reason; all the rest is measured.
     Arrays, at the end, besides fidelity.npz: walk.npz, filters.npz, memory.npz.
     """
 
@@ -45,32 +48,44 @@ class ProbedEvaluation:
     def __init__(self, samples: int = 2000, batch: int = 500, scorers: str = "runs/.scorers") -> None:
         """As FidelityEvaluation."""
         self.fidelity = FidelityEvaluation(samples, batch, scorers)
+        self.said: set[str] = set()  # reasons that were printed
 
     @torch.no_grad()
     def __call__(self, gan: Convolutional, data: ImageData, streams: Streams, final: bool) -> Evaluated:
         generator = gan.players["generator"]
         if not hasattr(generator, "stages"):
             raise UserError(f"ProbedEvaluation needs a generator with stages; {type(generator).__name__} has none.")
+        unguided = no_filters(gan, data)
+        if unguided and unguided not in self.said:
+            print(f"filters/... are left out: {unguided}", flush=True)
+            self.said.add(unguided)
         measured = self.fidelity(gan, data, streams, final)
         z = gan.latent.sample(self.fidelity.batch, streams("filter_rank")).to(next(generator.parameters()).dtype)
         measured.metrics["filter_rank"] = effective_rank(generator.stages(z))
         if final and not math.isnan(measured.metrics["frechet"]):
-            for name, found in self.probes(gan, data, streams).items():
+            for name, found in self.probes(gan, data, streams, guided=not unguided).items():
                 measured.metrics.update({f"{name}/{key}": value for key, value in found.metrics.items()})
                 measured.arrays[name] = dict(found.arrays)
         return measured
 
-    def probes(self, gan: Convolutional, data: ImageData, streams: Streams) -> dict[str, Found]:
+    def probes(self, gan: Convolutional, data: ImageData, streams: Streams, guided: bool) -> dict[str, Found]:
         networks = gan.players["generator"], gan.critics["discriminator"]
         generator, discriminator = (copy.deepcopy(network).cpu().float() for network in networks)
         z = gan.latent.sample(self.fidelity.samples, on_cpu(streams("memory")))
-        images = images_of(at_rest(generator, z), z)
+        reference = gan.latent.sample(REFERENCE, on_cpu(streams("memory_reference")))
+        images = images_of(at_rest(generator, reference), z)
         scorer = scorer_of(data, self.fidelity.scorers)
-        return {
-            "walk": latent_walk(generator, gan.latent, data, on_cpu(streams("walk"))),
-            "filters": guided_backprop(discriminator, data, on_cpu(streams("filters"))),
-            "memory": memorisation(images, data, on_cpu(streams("memory_test")), scorer),
-        }
+        found = {"walk": latent_walk(generator, gan.latent, data, on_cpu(streams("walk")))}
+        if guided:
+            found["filters"] = guided_backprop(discriminator, data, on_cpu(streams("filters")))
+        return found | {"memory": memorisation(images, data, on_cpu(streams("memory_test")), scorer)}
+
+
+def no_filters(gan: Convolutional, data: ImageData) -> str | None:
+    """Why D has no guided gradients; None where it has."""
+    if is_told(gan.latent):
+        return "the discriminator is told the class."
+    return hindrance(gan.critics["discriminator"], data)
 
 
 def effective_rank(maps: Tensor) -> float:

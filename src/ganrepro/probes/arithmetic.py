@@ -12,6 +12,8 @@ from ganrepro.latents import Latent
 from ganrepro.probes.base import REFERENCE, Found, at_rest, images_of
 
 EXEMPLARS = 3  # of each concept
+TRIALS = 100  # sums behind each rate
+CANDIDATES = 6  # samples of a concept, at least, where trials draw exemplars of them: 20 different threes
 SPREAD, NEIGHBOURS = 0.25, 8  # uniform noise on the sum, of a z that is uniform on (-1, 1), and images with it
 TURNED = 4  # exemplars of each side of the pose axis
 ROWS, STEPS = 5, 11  # of Figure 8
@@ -26,12 +28,13 @@ def arithmetic(
     pools: Mapping[str, Tensor],
     noise: torch.Generator,
     has: Callable[[Tensor], Tensor] | None = None,
-    trials: int = 100,
+    trials: int = TRIALS,
 ) -> Found:
     """A - B + C: of the means of three exemplars' latents, of one exemplar's each, and of the exemplars' pixels.
 
-    pools: latents [n, dim] of each concept a, b and c, at least three. Of pools of three, they are the exemplars; else
-    each of `trials` draws its own. The sum's image stands among eight with noise from U(-0.25, 0.25) on the sum.
+    pools: latents [n, dim] of each concept a, b and c, at least three. Of pools of three, they are the exemplars, in a
+    single trial; else each of `trials` draws its own. The sum's image stands among eight with noise from
+    U(-0.25, 0.25) on the sum.
     has: images -> bool [n], whether they have what the sum should; None where nobody but the reader can say.
     With it: rate/averaged, /neighbours (those eight), /single, /pixels; and rate/chance, of random samples.
     trials: how many sums. chance_samples: behind rate/chance.

@@ -8,6 +8,7 @@ A file of choices counts the run's numbered samples (probe=samples draws them), 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from ganrepro import schema
 from ganrepro.errors import UserError
-from ganrepro.probes.arithmetic import CONCEPTS, EXEMPLARS
+from ganrepro.probes.arithmetic import CANDIDATES, CONCEPTS, EXEMPLARS
 from ganrepro.scorers import Judged, Scorer
 
 PARTS = {"arithmetic": (*CONCEPTS, "wanted"), "pose": ("left", "right"), "forget": ("boxes", "class")}
@@ -38,8 +39,8 @@ class Concepts(NamedTuple):
 def read_choices(path: Path) -> dict[str, Any]:
     """The file's parts by probe. UserError where it cannot be read, or holds anything else."""
     try:
-        found = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        found = read_yaml(path.read_text(), f"choices={path}")
+    except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"choices={path} cannot be read: {str(error).splitlines()[0]}") from None
     if not isinstance(found, dict):
         raise UserError(f"choices={path}: needs lines such as\n  pose: {{left: [2, 8, 30, 31], right: [5, 6, 9, 12]}}")
@@ -49,6 +50,18 @@ def read_choices(path: Path) -> dict[str, Any]:
         if not isinstance(parts, dict) or not parts or not set(parts) <= set(PARTS[probe]):
             raise UserError(f"choices={path}: {probe} needs some of {', '.join(PARTS[probe])}.")
     return found
+
+
+def read_yaml(text: str, where: str) -> Any:
+    """What YAML holds. UserError, in one line, for what is none."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = f" (line {mark.line + 1})" if mark else ""
+        raise UserError(f"{where} cannot be read: {error.problem}{line}.") from None
+    except (yaml.YAMLError, ValueError) as error:  # a character, or a date, that there is not
+        raise UserError(f"{where} cannot be read: {str(error).splitlines()[0]}.") from None
 
 
 def indices(value: Any, n: int, least: int, where: str) -> Tensor:
@@ -80,6 +93,24 @@ def boxes(value: Any, n: int, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     return samples, marks[samples]
 
 
+def refuse_alike(pools: Mapping[str, Tensor]) -> None:
+    """UserError where a and b, or b and c, int64 [n] each, are the same samples: nothing would be left of them."""
+    for pair in pairwise(CONCEPTS):
+        one, other = (set(pools[name].tolist()) for name in pair)
+        if one == other:
+            raise UserError(
+                f"choices: arithmetic.{pair[0]} and .{pair[1]} are the same samples; one takes the other away."
+            )
+
+
+def sides(parts: Mapping[str, Any], n: int) -> tuple[Tensor, Tensor]:
+    """Samples on the left and on the right as a file chooses them, int64 [k]. UserError for one that is on both."""
+    left, right = (indices(parts.get(name), n, 1, f"pose.{name}") for name in PARTS["pose"])
+    if both := sorted(set(left.tolist()) & set(right.tolist())):
+        raise UserError(f"choices: pose has {', '.join(map(str, both))} on both sides; a sample looks one way.")
+    return left, right
+
+
 def class_index(name: Any, classes: Sequence[str]) -> int:
     """The label of a class that was named. UserError for another, or where the data have no classes."""
     if len(classes) < 2:
@@ -102,7 +133,8 @@ def chosen_concepts(parts: Mapping[str, Any], n: int, scorer: Scorer | None, jud
         if isinstance(parts[name], list):
             pools[name] = indices(parts[name], n, EXEMPLARS, f"arithmetic.{name}")
         else:
-            pools[name] = members(judged, class_index(parts[name], names), names)
+            pools[name] = members(judged, class_index(parts[name], names), names, CANDIDATES)
+    refuse_alike(pools)
     words = "{} - {} + {}".format(*(parts[name] for name in CONCEPTS))
     if "wanted" not in parts:
         return Concepts(pools, None, f"exemplars as chosen: {words}; whether it worked is for the reader to see")
@@ -156,7 +188,7 @@ def bright_concepts(scorer: Scorer, judged: Judged, pixels: Tensor) -> Concepts:
     names = scorer.data.classes
     y, x = most_frequent(judged, 2)
     light = brightness(pixels)
-    samples = {label: members(judged, label, names, 3 * EXEMPLARS) for label in (x, y)}
+    samples = {label: members(judged, label, names, 3 * CANDIDATES) for label in (x, y)}
     thirds = {label: thirds_of(found, light) for label, found in samples.items()}
     median = light[samples[y]].median()
     is_y = taken_for(scorer, y)

@@ -24,6 +24,7 @@ from ganrepro.streams import stream
 NUMBERED = 1000  # samples that can be chosen from
 BLOCK = 50  # of them drawn at once, so that their number changes none of the first
 ANNOTATED = 300  # of them behind the regression that finds the maps of a class
+CHOOSERS = {"forget": "classifier", "arithmetic": "classifier", "pose": "measure"}  # where no person chooses
 SHEET = 150  # on the sheet with the numbers, as many as the paper's authors looked at
 
 
@@ -83,6 +84,18 @@ class Opened:
 
     def choice(self, probe: str) -> dict[str, Any] | None:
         return self.choices.get(probe)
+
+    def chooser(self, probe: str) -> str | None:
+        """Who says which samples show what: "person" where a file names samples, else "classifier" or "measure".
+
+        None for a probe that asks nobody.
+        """
+        named = any(isinstance(part, list) for part in (self.choice(probe) or {}).values())
+        return "person" if named else CHOOSERS.get(probe)
+
+    def with_chooser(self, probe: str, found: Found) -> Found:
+        """With `by_person`: 1.0 where a person chose, else 0.0."""
+        return found._replace(metrics={**found.metrics, "by_person": float(self.chooser(probe) == "person")})
 
 
 Look = Callable[[Opened], tuple[Found, list[str]]]  # what was found, and in words what was done
@@ -144,7 +157,7 @@ def forgotten(run: Opened) -> tuple[Found, list[str]]:
     found = forget(
         run.generator, run.gan.latent, run.data, z, marks, noise, scorer=scorer, wanted=wanted, **samples_drawn
     )
-    return found, words
+    return run.with_chooser("forget", found), words
 
 
 def sums(run: Opened) -> tuple[Found, list[str]]:
@@ -159,22 +172,23 @@ def sums(run: Opened) -> tuple[Found, list[str]]:
         raise unlabelled("arithmetic", "{a: [3, 17, 22], b: [4, 9, 41], c: [5, 6, 12]}")
     pools = {name: run.z[samples] for name, samples in concepts.pools.items()}
     found = arithmetic(run.generator, run.gan.latent, run.data, pools, run.noise("arithmetic"), concepts.has)
-    return found, [concepts.words, *([run.judge] if concepts.has else [])]
+    return run.with_chooser("arithmetic", found), [concepts.words, *([run.judge] if concepts.has else [])]
 
 
 def turned(run: Opened) -> tuple[Found, list[str]]:
     refuse_told(run.gan.latent, "pose")
     measure = attributes.horizontal_centre
     if chosen := run.choice("pose"):
-        sides = [attributes.indices(chosen.get(name), len(run.z), 1, f"pose.{name}") for name in ("left", "right")]
+        sides = attributes.sides(chosen, len(run.z))
         words = f"exemplars as chosen, {len(sides[0])} left and {len(sides[1])} right"
     else:
         order = measure(run.data.to_uint8(run.images)).argsort()
-        sides = [order[:TURNED], order[-TURNED:]]
+        sides = order[:TURNED], order[-TURNED:]
         words = f"exemplars by the measure itself: the {TURNED} lowest and highest of {len(run.z)} samples"
     left, right = (run.z[side] for side in sides)
     found = pose(run.generator, run.gan.latent, run.data, left, right, measure, run.noise("pose"))
-    return found, [words, "measured by the horizontal centre of brightness, -1 left edge to 1 right edge"]
+    measured = "measured by the horizontal centre of brightness, -1 left edge to 1 right edge"
+    return run.with_chooser("pose", found), [words, measured]
 
 
 def recited(run: Opened) -> tuple[Found, list[str]]:

@@ -11,7 +11,7 @@ from ganrepro.build import build
 from ganrepro.data.images import ImageData
 from ganrepro.errors import UserError
 from ganrepro.loading import load
-from ganrepro.probes.attributes import read_choices
+from ganrepro.probes.attributes import PARTS, read_choices, read_yaml
 from ganrepro.probes.base import REFERENCE
 from ganrepro.probes.catalogue import LOOKS, Opened
 from ganrepro.probes.keys import KEYS
@@ -21,6 +21,8 @@ from ganrepro.recorder import write_arrays
 from ganrepro.report.rendering import Table, to_text
 from ganrepro.runs import RunFolder, write_json
 
+GOES_WITH = {"layer": ("guided_backprop",), "choices": tuple(PARTS)}  # besides probe=all
+
 
 def probe(words: list[str]) -> None:
     """Carries out the probe that the words name, or with probe=all each that can be, and prints what it found.
@@ -29,7 +31,7 @@ def probe(words: list[str]) -> None:
     Raises UserError for unknown words, and for a run or a choice that the probe cannot work with.
     """
     typed = settings(words)
-    run = opened(typed)
+    run = opened(typed, chosen(typed))
     names = list(LOOKS) if typed["probe"] == "all" else [typed["probe"]]
     left_out = []
     for name in names:
@@ -51,16 +53,29 @@ def settings(words: list[str]) -> dict[str, Any]:
         if not equals or name not in KEYS:
             raise UserError(f"{word}: with probe=, the keys are {', '.join(KEYS)}.{schema.nearest(name, KEYS)}")
         key = KEYS[name]
-        value = text if key.kind is str else yaml.safe_load(text)
+        value = text if key.kind is str else read_yaml(text, word)
         if problem := key.problem(value):
             raise UserError(f"{word}: {problem}. ({name}: {key.help})")
         typed[name] = value
+    for name, probes in GOES_WITH.items():
+        if name in typed and typed["probe"] not in (*probes, "all"):
+            raise UserError(f"{name}= goes with probe={', '.join(probes)} or all; probe={typed['probe']} takes none.")
     if "run" not in typed:
         raise UserError("probe= needs a trained run: run=runs/<study>/<scale>/<cell>/seed=0")
     return typed
 
 
-def opened(typed: dict[str, Any]) -> Opened:
+def chosen(typed: dict[str, Any]) -> dict[str, Any]:
+    """The choices by probe, {} without a file; UserError for a file that has nothing for the probe that was named."""
+    if "choices" not in typed:
+        return {}
+    choices = read_choices(Path(typed["choices"]).expanduser())
+    if typed["probe"] not in (*choices, "all"):
+        raise UserError(f"choices={typed['choices']} has no part {typed['probe']}, which is what was to be looked for.")
+    return choices
+
+
+def opened(typed: dict[str, Any], choices: dict[str, Any]) -> Opened:
     """The run's networks and data."""
     folder = Path(typed["run"]).expanduser()
     gan = load(folder, typed.get("which", "final"))
@@ -73,7 +88,6 @@ def opened(typed: dict[str, Any]) -> Opened:
     if not gan.sample(REFERENCE).isfinite().all():
         raise UserError(f"{folder}: its generator's images are not finite; there is nothing to look into.")
     own = config["evaluation"].get("scorers", f"{config['runs']}/.scorers")
-    choices = read_choices(Path(typed["choices"]).expanduser()) if "choices" in typed else {}
     return Opened(
         gan, data, typed.get("scorers", own), choices, typed.get("seed", 0), typed.get("samples"), typed.get("layer")
     )
@@ -91,6 +105,7 @@ def carry_out(name: str, run: Opened, typed: dict[str, Any]) -> None:
         "generator_updates": run.gan.generator_updates,
         "seed": run.seed,
         "choices": run.choice(name),
+        "chosen": run.chooser(name),
         "how": words,
         "metrics": found.metrics,
         "seconds": round(time.monotonic() - begun, 1),

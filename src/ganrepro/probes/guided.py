@@ -50,22 +50,37 @@ class GuidedRectifier(nn.Module):
 
 
 def guided(network: nn.Module) -> nn.Module:
-    """A copy with the same outputs and guided gradients; other activations keep their own gradient.
-
-    Raises UserError for a network without a ReLU or LeakyReLU.
-    """
+    """A copy with the same outputs and guided gradients; other activations keep their own gradient."""
     copy = deepcopy(network)
-    found = [
+    for layer, name, child in rectifiers(copy):
+        setattr(layer, name, GuidedRectifier(getattr(child, "negative_slope", 0.0)))
+    return copy
+
+
+def rectifiers(network: nn.Module) -> list[tuple[nn.Module, str, nn.Module]]:
+    """Every ReLU and LeakyReLU, behind the layer that it is in and its name there."""
+    return [
         (layer, name, child)
-        for layer in copy.modules()
+        for layer in network.modules()
         for name, child in layer.named_children()
         if isinstance(child, (nn.ReLU, nn.LeakyReLU))
     ]
-    if not found:
-        raise UserError("Guided backpropagation needs a discriminator with ReLU or LeakyReLU; this one has neither.")
-    for layer, name, child in found:
-        setattr(layer, name, GuidedRectifier(getattr(child, "negative_slope", 0.0)))
-    return copy
+
+
+def hindrance(discriminator: nn.Module, data: ImageData) -> str | None:
+    """Why there are no guided gradients of this network on these data; None where nothing is in the way.
+
+    The rule has no answer for maxout and tanh. Costs nothing, so that a training can ask before it begins.
+    """
+    readers = map_readers(discriminator)
+    if len(readers) < 2 or not isinstance(readers[-1], nn.Flatten):
+        needs = "a discriminator of convolutions that end in one number"
+        return f"probe=guided_backprop needs {needs}; that of this run is none."
+    if not rectifiers(discriminator):
+        return "Guided backpropagation needs a discriminator with ReLU or LeakyReLU; this one has neither."
+    if len(data.test) < TOP:
+        return f"probe=guided_backprop looks for {TOP} images, and {data.name} has {len(data.test)} to look in."
+    return None
 
 
 class Responses(NamedTuple):
@@ -123,26 +138,23 @@ def guided_backprop(
 ) -> Found:
     """Guided gradients of D's features beside those of the same network with fresh weights.
 
-    samples: test images searched, taken at random. layer: which convolution's features, as they are after its norm,
-    activation and pool, counted from 1; None is the last.
+    samples: test images searched, at least 5, taken at random. layer: which convolution's features, as they are after
+        its norm, activation and pool, counted from 1; None is the last.
     concentration/trained, /untrained: mean share of |gradient| in the strongest tenth of the pixels, over `features`
         maps (64 at most) and their 5 strongest images each; maps that respond to nothing are left out, and
         silent/trained, /untrained is their share. purity/trained, /untrained (labelled data): the mean share of the
         most frequent class among a feature's 5 images. images: how many were searched. layer: its number.
     Arrays, for the first 6 features of both networks: responses_trained float32 [6, 5], gradients_trained float32
         [6, 5, channels, height, width], images_trained uint8, its images, and the same untrained.
-    Raises UserError for a discriminator without convolutions of its own images or without rectifiers, for a layer that
-        it does not have, and for fewer than 5 images.
+    Raises UserError where there is a `hindrance`, and for a layer that D does not have.
     """
+    if problem := hindrance(discriminator, data):
+        raise UserError(problem)
     last = len(map_readers(discriminator)) - 1
-    if last < 1 or not isinstance(map_readers(discriminator)[-1], nn.Flatten):
-        raise UserError("probe=guided_backprop needs a discriminator of convolutions; that of this run is none.")
     layer = last if layer is None else layer
     if not 1 <= layer <= last:
         raise UserError(f"layer={layer}: the discriminator has convolutions 1 to {last}.")
     chosen = some(data.test, samples, noise)
-    if len(chosen) < TOP:
-        raise UserError(f"probe=guided_backprop looks for {TOP} images, and {data.name} has {len(chosen)} to look in.")
     images = data.normalise(chosen.pixels)
     metrics: dict[str, float] = {}
     arrays: dict[str, np.ndarray] = {}

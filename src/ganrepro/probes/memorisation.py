@@ -1,5 +1,7 @@
 """Does G recite? Nearest training images by pixels and by features, against those of real images it has not seen."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,7 +13,7 @@ from ganrepro.probes.neighbours import Neighbours, copies, nearest
 from ganrepro.scorers import Scorer
 
 SHOWN = 8  # the samples nearest to training images
-CHUNK = 20_000  # training images compared at once, for memory only
+CHUNK = 20_000  # training images measured and compared at once, for memory only
 
 
 def memorisation(images: Tensor, data: ImageData, noise: torch.Generator, scorer: Scorer | None) -> Found:
@@ -31,30 +33,32 @@ def memorisation(images: Tensor, data: ImageData, noise: torch.Generator, scorer
         raise UserError("probe=memorisation: the generator's images are not finite.")
     order = torch.randperm(len(data.test), generator=noise)[: len(images)]
     test = data.test.pixels[order]
-    measured = data.scaling.to_measured(images), data.scaling.measured(test)
-    found = {"pixels": [nearest_pixels(each, data) for each in measured]}
+    measured = torch.cat([data.scaling.to_measured(images), data.scaling.measured(test)])
+    found = {"pixels": nearest_training(measured, data, data.scaling.measured)}
     if scorer is not None:
-        train = scorer.judge(data.train.pixels).features
-        judged = scorer.judge_samples(images), scorer.judge(test)
-        found["features"] = [nearest(each.features, train) for each in judged]
+        features = torch.cat([judged.features for judged in (scorer.judge_samples(images), scorer.judge(test))])
+        found["features"] = nearest_training(features, data, lambda pixels: scorer.judge(pixels).features)
     metrics = {"samples": float(len(images)), "heldout": float(len(test)), "train": float(len(data.train))}
-    shown = found["pixels"][0].distances[:, 0].argsort()[:SHOWN]
+    shown = found["pixels"].distances[: len(images), 0].argsort()[:SHOWN]
     arrays: dict[str, np.ndarray] = {"samples": data.to_uint8(images)[shown].numpy()}
-    for space, sides in found.items():
-        ours, real = (side.distances[:, 0] for side in sides)
+    for space, neighbours in found.items():
+        ours, real = neighbours.distances[:, 0].split([len(images), len(test)])
         metrics |= {f"{space}/nearest": ours.quantile(0.5).item(), f"{space}/heldout": real.quantile(0.5).item()}
         metrics[f"{space}/ratio"] = metrics[f"{space}/nearest"] / metrics[f"{space}/heldout"]
         metrics[f"{space}/copies"] = copies(ours, real)
-        arrays[f"nearest_{space}"] = data.train.pixels[sides[0].indices[shown, 0]].numpy()
+        arrays[f"nearest_{space}"] = data.train.pixels[neighbours.indices[shown, 0]].numpy()
         arrays |= {f"distances_{space}_samples": ours.numpy(), f"distances_{space}_heldout": real.numpy()}
     return Found(metrics, arrays)
 
 
-def nearest_pixels(images: Tensor, data: ImageData) -> Neighbours:
-    """The nearest training image of each measured image [n, ...], found part by part of the training images."""
+def nearest_training(images: Tensor, data: ImageData, measure: Callable[[Tensor], Tensor]) -> Neighbours:
+    """The nearest training image of each of n images, found part by part of the training images.
+
+    images: [n, ...], as measured. measure: uint8 pixels [m, channels, height, width] -> [m, ...], the same of them.
+    """
     distances, indices = torch.full((len(images), 1), torch.inf), torch.zeros(len(images), 1, dtype=torch.int64)
     for start in range(0, len(data.train), CHUNK):
-        found = nearest(images, data.scaling.measured(data.train.pixels[start : start + CHUNK]))
+        found = nearest(images, measure(data.train.pixels[start : start + CHUNK]))
         nearer = found.distances < distances
         distances = torch.where(nearer, found.distances, distances)
         indices = torch.where(nearer, found.indices + start, indices)
