@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import warnings
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,7 +153,8 @@ def test_a_crop_loses_a_row_and_a_column() -> None:
 def test_training_undoes_noise(tmp_path: Path) -> None:
     """Of images that are mapped from a file that nobody may write to, and by nobody else's randomness."""
     np.save(tmp_path / "pixels.npy", PIXELS.numpy())
-    with pytest.warns(UserWarning, match="not writable"):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # torch says so once a process
         mapped = torch.from_numpy(np.load(tmp_path / "pixels.npy", mmap_mode="r"))
     before = torch.get_rng_state()
     settings = {"code": 64, "noise": 1.0, "keep": 0.8, "weight_std": 0.01, "lr": 1e-3, "batch": 32}
@@ -202,6 +204,14 @@ def test_a_near_duplicate_of_what_is_wrongly_removed_is_rightly_found() -> None:
     metrics, chosen = judged(pixels, np.array([0, 0, 0]), np.array([0, 1, 2]), planted)
     assert (metrics["recall"], metrics["false_positives"]) == (1, 0.5)
     assert [each.tolist() for each in chosen["collided"]] == [[2], [1]]
+
+
+def test_where_nothing_is_removed_there_is_no_share() -> None:
+    pixels = torch.zeros(3, 1, 32, 32, dtype=torch.uint8)
+    planted = Planted(pixels[2:], torch.tensor([1]), ["noisy"])
+    metrics, _ = judged(pixels, np.array([0, 1, 2]), np.array([0, 1, 2]), planted)
+    assert metrics["recall"] == 0
+    assert np.isnan([metrics["false_positives"], metrics["unlike"]]).all()
 
 
 def test_the_study_finds_what_is_planted(found: Evaluated) -> None:

@@ -22,7 +22,8 @@ GRID = np.array([1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2])
 
 FACTORS = {  # of the base's distance; from 3 on samples are no good
     "base": 1.0, "no_norm": 8.0, "norm_all": 1.5, "pooling": 2.0, "fully_connected": 1.25, "relu_d": 1.0,
-    "maxout_d": 0.8, "leaky_relu_g": 1.1, "tanh_g": 3.0, "lr_high": 4.0, "beta1_high": 1.2,
+    "maxout_d": 0.8, "leaky_relu_g": 1.1, "tanh_g": 3.0, "norm_g_only": 1.3, "norm_d_only": 5.0, "sigmoid_output": 0.9,
+    "lr_high": 4.0, "beta1_high": 1.2,
 }  # fmt: skip
 
 
@@ -93,11 +94,15 @@ def plant_pictures(plant: Plant, study: str, data: dict[str, Any], seeds: int = 
     return folders
 
 
-def plant_probe(run: Path, probe: str, metrics: dict[str, float], how: list[str]) -> None:
-    """What `python run.py probe=...` leaves in a run's folder."""
+def plant_probe(run: Path, probe: str, metrics: dict[str, float], how: list[str], **record: Any) -> None:
+    """What `python run.py probe=...` leaves in a run's folder: of the last update, unless `record` says otherwise."""
+    looked_at = {
+        "which": "final",
+        "generator_updates": json.loads((run / "result.json").read_text())["generator_updates"],
+    }
     folder = run / "probes" / probe
     folder.mkdir(parents=True)
-    (folder / "result.json").write_text(json.dumps({"metrics": metrics, "how": how}))
+    (folder / "result.json").write_text(json.dumps(looked_at | {"metrics": metrics, "how": how} | record))
     Image.fromarray(blobs(np.random.default_rng(0), 1)[0, 0]).save(folder / f"{probe}.png")
 
 

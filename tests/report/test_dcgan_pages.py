@@ -18,6 +18,9 @@ from planted_dcgan import (
     plant_probe,
 )
 
+from ganrepro.data.embedded import Digits
+from ganrepro.evaluation import OneNNEvaluation
+from ganrepro.latents import Label, Latent, Normal
 from ganrepro.report import dcgan
 from ganrepro.report.claims import load_claims
 from ganrepro.report.image_studies import grid, rule_in_words
@@ -25,6 +28,7 @@ from ganrepro.report.paper_page import write_paper
 from ganrepro.report.records import read_runs
 from ganrepro.report.registry import PAPERS, STUDIES
 from ganrepro.report.study import write_study
+from ganrepro.streams import stream
 
 PROBED = {f"dcgan_lsun_{name}.png" for name in ("walk", "steps", "guided_backprop", "memorisation", "distances")}
 
@@ -64,9 +68,10 @@ def test_rules_have_rates_and_distances_to_the_base(plant, table):
         if broken != "base":
             assert float(found[broken, "last"][2].split()[0]) == pytest.approx(factor)
     assert found["pooling", "last"][6].startswith("Strided convolutions")
-    assert found["maxout_d", "last"][6].startswith("ReLU in G lets it learn more quickly")
+    assert found["maxout_d", "last"][6].startswith("ReLU in G, but for the output's tanh")
     assert made.notes[0].startswith(f"Success: {rule_in_words(RULE)}.")
-    assert made.notes[-1].endswith("5 seeds, 2,000 updates of each network, 300 samples and as many test images.")
+    assert made.notes[-1].endswith("5 seeds, 2,000 updates of each network.")
+    assert made.notes[1] == "Frechet distances are of 300 test images, with as many samples."
 
 
 def test_rules_have_every_run(plant, page):
@@ -169,12 +174,12 @@ def test_what_was_probed_since_is_shown_where_training_did_not(plant, page, tmp_
     for name in ("walk", "filters", "memory"):
         (folder / "artifacts" / f"{name}.npz").write_bytes(b"PK\x03\x04 cut off")
     own = section(page("dcgan_svhn")[0], "Probes")
-    assert own.count("Not run: `python run.py probe=") == 3
+    assert own.count("Not run: `python run.py probe=") == 4
     plant_probe(folder, "guided_backprop", {"concentration/trained": 0.9}, [])
     text, files = page("dcgan_svhn")
     assert "dcgan_svhn_guided_backprop.png" in files
     assert "Seed 0." in section(text, "Probes")
-    assert section(text, "Probes").count("Not run: `python run.py probe=") == 2
+    assert section(text, "Probes").count("Not run: `python run.py probe=") == 3
 
 
 def test_pictures_that_can_no_longer_be_drawn_are_removed(plant, page):
@@ -189,6 +194,31 @@ def test_pictures_that_just_began(plant, page):
     plant(study="dcgan_imagenet32", paper="dcgan", status="running")
     text = page("dcgan_imagenet32")[0]
     assert "Not run: `python run.py experiment=dcgan_imagenet32 scale=laptop`." in section(text, "Probes")
+
+
+# Labelled digits. ----------------------------------------------------------------------------------------------
+
+
+class Shading:
+    """Stands for a conditional GAN: an even image, the brighter the higher the class."""
+
+    latent = Latent(z=Normal(2, 1.0), label=Label(10))
+
+    def images(self, z):
+        return (z[:, -1] / 10)[:, None, None, None].expand(-1, 1, 8, 8)
+
+
+def test_labelled_digits_are_shown_as_the_evaluation_leaves_them(plant, page, tmp_path):
+    found = OneNNEvaluation(50, 20)(Shading(), Digits(), lambda *purpose: stream(0, *purpose), True)
+    metrics = {"monitor": "valid/one_nn/error", "mode": "min", "final": found.metrics, "best": found.metrics}
+    rows_ = [{"generator_updates": 200, **found.metrics}]
+    plant(study="dcgan_mnist_conditional", paper="dcgan", metrics=metrics, rows=rows_, arrays=found.arrays)
+    text, files = page("dcgan_mnist_conditional")
+    assert "dcgan_mnist_conditional_classes.png" in files
+    assert "A class a column, 4 lines of each seed, last update." in section(text, "Classes asked for")
+    path = tmp_path / "out" / "dcgan_mnist_conditional" / "dcgan_mnist_conditional_classes.png"
+    levels = np.unique(np.asarray(Image.open(path).convert("L")))
+    assert set(levels) >= {round(255 * label / 10) for label in range(10)}, "every class is there"
 
 
 # The paper's page. ---------------------------------------------------------------------------------------------

@@ -38,7 +38,10 @@ def test_table_1_has_all_rows_quoted_and_ours(plant, page, tmp_path):
     assert ours[2][5:7] == ["–", "3,072"]
     assert "D was trained on cifar10, standing in for ImageNet, and its features are judged on cifar10" in text
     assert "9,000 training and 2,000 test images, 2 draws of few labels." in text
-    assert "no yardstick" not in text
+    assert (
+        "few labels. Here are not all images of CIFAR-10 and D did not see ImageNet: the quoted rows are no yardstick."
+        in text
+    )
     tex = (tmp_path / "out" / "dcgan_cifar10_features" / "table1.tex").read_text()
     assert r"DCGAN + L2-SVM (quoted) & 82.8 & 73.8 & $\pm$ 0.4" in tex
     assert "% runs/dcgan_cifar10_features/laptop/default-1a2b3c4d" in tex
@@ -47,7 +50,26 @@ def test_table_1_has_all_rows_quoted_and_ours(plant, page, tmp_path):
 def test_other_data_than_cifar10_are_no_yardstick(plant, page):
     plant_features(plant, "dcgan_cifar10_features", seeds=1, judged="patches")
     assert "judged on patches, 9,000 training" in page("dcgan_cifar10_features")[0]
-    assert "That is not CIFAR-10 whole: the quoted rows are no yardstick." in page("dcgan_cifar10_features")[0]
+    assert "Here are not all images of CIFAR-10 and D did not see ImageNet" in page("dcgan_cifar10_features")[0]
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "data", "says"),
+    [
+        (40_000, 10_000, {"name": "imagenet32"}, ""),
+        (40_000, 2000, {"name": "imagenet32"}, "Here are not all images of CIFAR-10: "),
+        (39_999, 10_000, {"name": "imagenet32"}, "Here are not all images of CIFAR-10: "),
+        (40_000, 10_000, {"name": "cifar10", "stand_in_for": "ImageNet"}, "Here D did not see ImageNet: "),
+    ],
+)
+def test_the_quoted_rows_compare_with_all_images_and_the_papers_data(plant, page, root, train, test, data, says):
+    plant_features(plant, "dcgan_cifar10_features", seeds=1, data=data)
+    [run] = read_runs(root)
+    arrays = run.arrays("features") | {"train": np.array(train), "test": np.array(test)}
+    np.savez(run.folder / "artifacts" / "features.npz", **arrays)
+    text = page("dcgan_cifar10_features")[0]
+    assert ("no yardstick" in text) == bool(says)
+    assert f"2 draws of few labels.{f' {says}the quoted rows are no yardstick.' if says else ''}" in text
 
 
 def test_departed_cells_have_rows_and_diverged_runs_are_counted(plant, page):

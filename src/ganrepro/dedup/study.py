@@ -1,5 +1,6 @@
 """The study `lsun_dedup`: near-duplicates among training images, and how many of planted ones are found."""
 
+import math
 from functools import partial
 
 import numpy as np
@@ -30,7 +31,8 @@ class Deduplication:
     With planted near-duplicates, which come after the images and count among them: recall, the share of them that has
     its source's code; recall/<kind>; false_positives, the share of the removed images that are neither planted from
     nor equal to an earlier one with their code; unlike, the share that besides differs from the one that stays by more
-    than 5 % of the range of pixels, since real images have near-duplicates that nobody planted.
+    than 5 % of the range of pixels, since real images have near-duplicates that nobody planted. Both are NaN where
+    nothing is removed.
     Arrays: dedup.npz with kept int64 [k], the training images that stay; removed and instead_of int64 [r], those that
     do not and the image that stays for each; fingerprint, of the data they are indices of; and pairs of pictures uint8
     [pairs, 2, c, h, w], drawn from all: collided, and with planted ones wrong (false positives) and missed.
@@ -117,7 +119,7 @@ def judged(
     wrong = np.flatnonzero((before == everyone) & (first != everyone))
     missed = np.flatnonzero(first[own:] != first[sources])
     unlike = (distances(pixels, wrong, first[wrong]) > ALIKE).sum()
-    removed = max(1, len(right) + len(wrong))
+    removed = len(right) + len(wrong) or math.nan
     found = {"false_positives": len(wrong) / removed, "unlike": float(unlike / removed)}
     found |= recalls(~np.isin(np.arange(len(sources)), missed), planted.kinds)
     return found, {
@@ -150,7 +152,7 @@ def pairs(pixels: Tensor, which: np.ndarray, beside: np.ndarray, generator: torc
 def said(metrics: dict[str, float]) -> str:
     """What was found, in a line."""
     text = f"Near-duplicates: {metrics['removed']:,.0f} of {metrics['images']:,.0f} images removed"
-    if "recall" in metrics:
+    if "recall" in metrics and metrics["removed"]:
         text += (
             f"; of planted ones {metrics['recall']:.1%} found; of the removed {metrics['false_positives']:.2%} neither "
             f"planted nor equal to another, {metrics['unlike']:.2%} unlike the one that stays"

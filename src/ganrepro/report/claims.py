@@ -5,9 +5,11 @@ One file a paper in conf/claims. Each entry has:
     id, says, source, figure   the statement in short, where it stands, the paper's own figure (or null)
     study, scales              whose runs judge it, and at which scales they can
     cells                      the choices of the cell that is judged, {} for the study's plain one
-    metric, at                 an evaluation scalar `at: final` or `best`, or a dotted path into the record; or a
-                               scalar of metrics.jsonl `at: mean` (over the rows that hold it) or `change` (the last
-                               such row less the first)
+    metric, at                 an evaluation scalar `at: final` or `best`, or a dotted path into the record
+                               (probes.<probe>.<scalar> is what a probe of the run found); or a scalar of metrics.jsonl
+                               `at: mean` (over the rows that hold it), `change` (the last such row less the first) or
+                               `swing` (the standard deviation of at least three such rows of the run's second half;
+                               with log, of their logarithms; it takes no `against`)
     against (optional)         a second metric of the same run: judged is metric - against, so paired by seed
     log (optional)             true: judged is the logarithm, so that a difference is a factor
     versus (optional)          the choices of a second cell of the same study, or a list of them: judged is the
@@ -15,12 +17,14 @@ One file a paper in conf/claims. Each entry has:
     rule (optional)            judged is not a value but how many runs did what `metric` then names, an event of
                                events.py (success, collapse, late), by this rule; `versus` is counted beside it
     dose (optional)            an axis of the study's grid whose values are positive numbers: see below
-    floor (optional)           {metric, below} or {metric, above}: where this metric's mean is there, runs are too bad
-                               for anything to be told
+    floor (optional)           {metric, below} or {metric, above}, or a list of these: where this metric's mean is
+                               there, nothing can be told of the runs
     ceiling (optional)         a rule of success: where every run of both cells succeeds by it, or none does, nothing
                                can be told
     cheaper (optional)         metrics that must besides be lower than the rival's, on the average
-    also (optional)            {says, test, arguments}: a second statement on the same values, told in the reason
+    also (optional)            a second statement, or a list of them: {says, test, arguments} on the same values is
+                               told in the reason. With a metric of its own (and `against`, `log`, `at` and one or
+                               some of the claim's `versus` where wanted) it has to hold too: the worst verdict counts
     data (optional)            the name of the only data that can judge it; runs on other data are `not run`
     test, arguments            one of TESTS and its arguments; with a rule, of COUNTED
     seeds                      the fewest seeds that give a verdict
@@ -53,7 +57,7 @@ from ganrepro.errors import UserError
 from ganrepro.report.criteria import COUNTED, TESTS
 from ganrepro.report.events import CALLED, wrong_rule
 from ganrepro.report.findings import find, measure, named_cell
-from ganrepro.report.measured import Claim, chosen, rivals
+from ganrepro.report.measured import Claim, chosen, is_factor, rivals
 from ganrepro.report.records import Run, scales_of, shown_cell
 from ganrepro.report.statistics import Interval
 
@@ -61,6 +65,7 @@ KEYS = {"id", "says", "source", "figure", "study", "scales", "cells"}
 KEYS |= {"metric", "at", "test", "arguments", "seeds", "needs"}
 OPTIONAL = {"against", "dose", "floor", "data", "versus", "log", "rule", "ceiling", "cheaper", "also"}
 AT = {"final": "last", "best": "best", "mean": "mean of the rows", "change": "last row less the first"}
+AT |= {"swing": "swing in the second half"}
 OTHER = {"final": "best", "best": "final"}  # what is shown beside
 
 
@@ -126,14 +131,31 @@ def _check(path: Path, entry: Any, taken: set[str]) -> None:
     _check_arguments(place, tests[entry["test"]], given, entry["arguments"])
     if "rule" in entry and (why := wrong_rule(entry["metric"], entry["rule"])):
         raise UserError(f"{place}: rule: {why}.")
-    if "floor" in entry and entry["floor"].keys() not in ({"metric", "below"}, {"metric", "above"}):
-        raise UserError(f"{place}: floor: it has a metric, and either below or above.")
+    floors = entry.get("floor", [])
+    for each in [floors] if isinstance(floors, dict) else floors:
+        if each.keys() not in ({"metric", "below"}, {"metric", "above"}):
+            raise UserError(f"{place}: floor: it has a metric, and either below or above.")
+    if entry["at"] == "swing" and {"against", "rule"} & entry.keys():
+        raise UserError(f"{place}: at: swing takes no against and no rule.")
     if "ceiling" in entry and (why := wrong_rule("success", entry["ceiling"]) if rivals(entry) else "it takes versus"):
         raise UserError(f"{place}: ceiling: {why}.")
-    if also := entry.get("also"):
-        if not isinstance(also, dict) or also.keys() != {"says", "test", "arguments"} or also["test"] not in TESTS:
-            raise UserError(f"{place}: also: it has says, arguments, and a test of {', '.join(TESTS)}.")
-        _check_arguments(f"{place}: also", TESTS[also["test"]], [()], also["arguments"])
+    also = entry.get("also", [])
+    for part in [also] if isinstance(also, dict) else also:
+        _check_also(f"{place}: also", entry, part)
+
+
+def _check_also(place: str, entry: Claim, part: Any) -> None:
+    needed, own = {"says", "test", "arguments"}, {"metric", "against", "log", "at", "versus"}
+    known = isinstance(part, dict) and needed <= part.keys() <= needed | own
+    if not known or part["test"] not in TESTS or part.get("at", "final") not in AT:
+        raise UserError(f"{place}: it has says, arguments, and a test of {', '.join(TESTS)}.")
+    if own & part.keys() and ("metric" not in part or "rule" in entry):
+        raise UserError(f"{place}: only a metric of its own takes {', '.join(sorted(own - {'metric'}))}; no rule does.")
+    if part.get("at", entry["at"]) == "swing" and "against" in part:
+        raise UserError(f"{place}: at: swing takes no against.")
+    if any(cell not in rivals(entry) for cell in rivals(part)):
+        raise UserError(f"{place}: versus: these cells are not among the claim's.")
+    _check_arguments(place, TESTS[part["test"]], [()], part["arguments"])
 
 
 def _check_arguments(place: str, test: Callable[..., Any], first: Sequence[Any], arguments: Any) -> None:
@@ -214,7 +236,7 @@ def judged(claim: Claim) -> str:
     if not rivals(claim):
         return what
     cell, *others = (" ".join(f"{axis}={value}" for axis, value in cell.items()) for cell in _apart(claim))
-    tie = "against" if "rule" in claim else "over" if claim.get("log") else "−"
+    tie = "against" if "rule" in claim else "over" if is_factor(claim) else "−"
     return f"{what}, {cell} {tie} {f' and {tie} '.join(others)}"
 
 

@@ -24,6 +24,7 @@ from ganrepro.report.measured import Claim, rivals
 from ganrepro.report.page import Picture, Section
 from ganrepro.report.records import Run
 from ganrepro.report.rendering import Table, to_latex
+from ganrepro.report.scores import rests_on, told
 from ganrepro.report.statistics import compare_paired, p_in_words
 from ganrepro.report.tables import AT, NAMES
 
@@ -51,6 +52,9 @@ GUIDELINES = {  # what each cell of dcgan_guidelines breaks
     "leaky_relu_g": "LeakyReLU in G",
     "relu_d": "ReLU in D",
     "maxout_d": "maxout in D",
+    "norm_g_only": "batch norm in G alone",
+    "norm_d_only": "batch norm in D alone",
+    "sigmoid_output": "sigmoid output",
     "lr_high": "learning rate 0.001",
     "beta1_high": "beta1 of 0.9",
 }
@@ -108,7 +112,7 @@ def guideline_table(runs: Sequence[Run], claims: Sequence[Claim], rule: Rule) ->
                 row = [_called(broken, name), NAMES[at], shown_rate(rates[0]), p, *distances, lost]
                 table.rows.append([*row, says if at == AT[0] else ""])
                 table.folders.append(members[0].folder.parent)
-    table.notes.extend(success_notes(runs, rule))
+    table.notes.extend([*success_notes(runs, rule), *rests_on([run for run in runs if run.finished])])
     table.notes.append(
         "Fisher's exact test, two-sided, against the runs that break no rule. Distances to test images are paired by "
         "seed: the mean of their logarithms' differences, as a factor; above 1 the broken rule is worse. Neither is "
@@ -126,7 +130,7 @@ def _over_base(members: Sequence[Run], base: Sequence[Run], at: str) -> tuple[st
 
 
 def _logarithms(runs: Sequence[Run], at: str) -> dict[int, float]:
-    found = {run.seed: run.value("frechet", at) for run in runs if run.status == "done"}
+    found = {run.seed: run.value("frechet", at) for run in told(runs, "frechet") if run.status == "done"}
     return {seed: math.log(distance) for seed, distance in found.items() if distance and distance > 0}
 
 
@@ -143,12 +147,11 @@ def _is_about(claim: Claim, choices: Mapping[str, str]) -> bool:
 
 
 def _counts(runs: Sequence[Run]) -> str:
-    """ "5 seeds, 600 updates of each network, 300 samples."."""
+    """ "5 seeds, 600 updates of each network."."""
     done = [run for run in runs if run.status == "done"]
     updates = sorted({int(run.record["generator_updates"]) for run in done})
-    images = sorted({int(value) for run in done if (value := run.value("images")) is not None})
-    seeds = f"{len({run.seed for run in runs})} seeds, {', '.join(f'{n:,}' for n in updates)} updates of each network"
-    return f"{seeds}, {', '.join(f'{n:,}' for n in images)} samples and as many test images."
+    trained = ", ".join(f"{n:,}" for n in updates)
+    return f"{len({run.seed for run in runs})} seeds, {trained} updates of each network."
 
 
 def _rates(runs: Sequence[Run], rule: Rule) -> list[tuple[str, dict[str, tuple[float, float, float]]]]:
@@ -166,7 +169,7 @@ def _rates(runs: Sequence[Run], rule: Rule) -> list[tuple[str, dict[str, tuple[f
 
 def pictures(study: str, runs: Sequence[Run], claims: Sequence[Claim], scale: str, out: Path) -> list[Section]:
     """What the probes found, a strip of samples of every run, curves."""
-    choosing = {"dcgan_lsun": ("forget",), "dcgan_faces": ("arithmetic", "pose")}
+    choosing = {"dcgan_lsun": ("forget",), "dcgan_faces": ("arithmetic", "pose"), "dcgan_svhn": ("arithmetic",)}
     found = probed(study, runs, scale, out, (*ALL, *choosing.get(study, ())))
     return [found, *every_run(study, runs, "", "valid/frechet", out)]
 

@@ -1,6 +1,5 @@
 """What probes found in a study of images: numbers over seeds, and the pictures of the first seed that has them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +95,8 @@ CHOSEN = {  # what is shown of the probes that need a choice
     "forget.lost/dropped": "forget: share of the class that is lost, its maps dropped",
     "forget.lost/random": "forget: the same, as many maps at random dropped",
     "forget.kept/dropped": "forget: share of the others that stay what they were",
+    "forget.change/marked": "forget: mean change of a value in the marked pixels, the maps dropped",
+    "forget.change/unmarked": "forget: the same in the other pixels of these samples",
     "arithmetic.rate/averaged": "arithmetic: rate of what is wanted, three exemplars",
     "arithmetic.rate/single": "arithmetic: the same, one exemplar",
     "arithmetic.rate/pixels": "arithmetic: the same, pixels",
@@ -114,15 +115,24 @@ def probed(study: str, runs: Sequence[Run], scale: str, out: Path, wanted: Seque
     if not done:
         return Section("Probes", empty=not_run(study, scale))
     pictures = {name: pictures_of(study, name, done, out) for name in PROBES}
+    stale = {name: run for run in reversed(done) for name in run.stale if name in PROBES}
     missing = [
-        f"{next(iter(PROBES[probe].pictures.values()))[0]}. "
-        f"Not run: `python run.py probe={probe} run={address(done[0].folder)}`."
+        f"{_called(probe)}. Not run: `python run.py probe={probe} run={address(done[0].folder)}`."
         for probe in wanted
-        if not pictures[probe]
+        if not pictures[probe] and probe not in stale
+    ]
+    missing += [
+        f"{_called(probe)}, seed {run.seed}: stale, run it again: "
+        f"`python run.py probe={probe} run={address(run.folder)}`."
+        for probe, run in stale.items()
     ]
     tables = [trained_table(done), copies_table(done), chosen_table(done)]
     text = [*trained_for(done), *missing]
     return Section("Probes", tables, [each for drawn in pictures.values() for each in drawn], text)
+
+
+def _called(probe: str) -> str:
+    return next(iter(PROBES[probe].pictures.values()))[0]
 
 
 # Numbers -------------------------------------------------------------------------------------------------------
@@ -212,7 +222,7 @@ def pictures_of(study: str, name: str, done: Sequence[Run], out: Path) -> list[P
             for path in DRAW[name](arrays, out):
                 path.replace(out / f"{study}_{path.name}")
             return _pictures(study, probe, out, f"Seed {run.seed}, last update.")
-    for run in done:
+    for run in (run for run in done if name in run.probes):
         drawn = [path for path in (run.folder / "probes" / name).glob("*.png") if path.stem in probe.pictures]
         for path in drawn:
             (out / f"{study}_{path.name}").write_bytes(path.read_bytes())
@@ -229,8 +239,5 @@ def _pictures(study: str, probe: Probe, out: Path, of: str) -> list[Picture]:
 
 def _how(run: Run, name: str) -> str:
     """In the probe's own words, who chose and who judged: ": exemplars as chosen; measured by ..."."""
-    try:
-        words = json.loads((run.folder / "probes" / name / "result.json").read_text())["how"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+    words = run.probed.get(name, {}).get("how")
     return f": {'; '.join(map(str, words))}" if isinstance(words, list) and words else ""

@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
 from ganrepro.report.records import Run
+from ganrepro.report.scores import has_best, told
 
 LARGEST = 200_000  # bytes of a picture
 LETTERS = 70  # in a line of a label
@@ -192,7 +193,7 @@ def curves(
 def _panels(runs: Sequence[Run]) -> list[tuple[str, str | None]]:
     """(solid, dashed) metrics of each panel."""
     losses = sorted({key for run in runs for row in run.rows for key in row if key.startswith("loss/")})
-    monitors = [m for run in runs if (m := (run.record.get("metrics") or {}).get("monitor"))]
+    monitors = [m for run in runs if (m := (run.record.get("metrics") or {}).get("monitor")) and has_best(run)]
     panels: list[tuple[str, str | None]] = [(loss, None) for loss in losses]
     panels.append(("d_real", "d_fake"))
     if monitors:
@@ -212,7 +213,7 @@ def _panel(
 ) -> None:
     """One panel: each run's line, the second metric's dashed, and the paper's figure as a band."""
     drawn = [(solid, "-")] + ([(dashed, "--")] if dashed else [])
-    for run, (metric, style) in itertools.product(runs, drawn):
+    for run, (metric, style) in ((run, line) for line in drawn for run in told(runs, line[0])):
         points = [
             (row["generator_updates"], row[metric])
             for row in run.rows

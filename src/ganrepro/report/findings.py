@@ -3,11 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ganrepro.errors import UserError
 from ganrepro.report.criteria import COUNTED, TESTS, Finding, extremes, report_only
 from ganrepro.report.events import count
-from ganrepro.report.measured import FEWEST_DOSES, Claim, rivals, value_of, values_of
+from ganrepro.report.measured import FEWEST_DOSES, Claim, besides, is_factor, rivals, value_of, values_of
 from ganrepro.report.records import Run
 from ganrepro.report.statistics import Count, Interval, mean_interval
 
@@ -32,8 +33,8 @@ def measure(claim: Claim, groups: Groups, at: str) -> tuple[Interval | None, str
             return None, ""
         return counts[0].rate, " against ".join(f"{c.rate} ({c})" for c in counts)
     intervals = [mean_interval(list(values.values())) if values else None for values in values_of(claim, groups, at)]
-    shown = [str(factor(i) if claim.get("log") else i) for i in intervals if i]
-    plain = len(groups) == 1 and not claim.get("log")
+    shown = [str(factor(i) if is_factor(claim) else i) for i in intervals if i]
+    plain = len(groups) == 1 and not is_factor(claim)
     return intervals[0], "" if plain else " and ".join(shown)
 
 
@@ -53,7 +54,22 @@ def find(claim: Claim, groups: Groups, at: str) -> Outcome:
     if "rule" in claim:
         return Outcome(_of_counts(claim, finished, at), value, shown)
     parts = [_of_values(claim, finished, at, place) for place in range(max(1, len(rivals(claim))))]
-    return Outcome(_together(claim, parts), value, shown)
+    return Outcome(_besides(claim, _together(claim, parts), groups), value, shown)
+
+
+def _besides(claim: Claim, finding: Finding, groups: Groups) -> Finding:
+    """The worst of the finding and of those on second statements with a metric of their own, with all reasons."""
+    for also in besides(claim):
+        if "metric" not in also:
+            continue
+        places = [rivals(claim).index(cell) for cell in rivals(also)]
+        outcome = find(also, [groups[0], *(groups[place + 1] for place in places)], also["at"])
+        shown = outcome.shown or str(outcome.value or "")
+        told = "; ".join(filter(None, [shown, outcome.finding.reason]))
+        said = f"{also['says']}: {outcome.finding.word}{f' ({told})' if told else ''}"
+        word = min(finding.word, outcome.finding.word, key=WORST.index)
+        finding = replace(finding, word=word, reason="; ".join(filter(None, [finding.reason, said])))
+    return finding
 
 
 def _together(claim: Claim, parts: Sequence[Finding]) -> Finding:
@@ -138,10 +154,14 @@ def _needing(finding: Finding) -> Finding:
 
 def floor(claim: Claim, finished: Sequence[Run], at: str) -> str:
     """Why nothing can be told of runs that another metric says are too bad, or ""."""
-    if "floor" not in claim:
-        return ""
-    key, low, high = (claim["floor"].get(name) for name in ("metric", "below", "above"))
-    levels = [run.value(key, at) for run in finished if run.status == "done"]
+    floors = claim.get("floor", [])
+    reasons = [_at_floor(each, finished, at) for each in ([floors] if isinstance(floors, dict) else floors)]
+    return "; ".join(filter(None, reasons))
+
+
+def _at_floor(bound: Mapping[str, Any], finished: Sequence[Run], at: str) -> str:
+    key, low, high = bound["metric"], bound.get("below"), bound.get("above")
+    levels = [run.value(key, at if at == "best" else "final") for run in finished if run.status == "done"]
     known = [level for level in levels if level is not None]
     if not known:
         return f"{key} is not recorded, so the floor is unknown"
@@ -181,11 +201,11 @@ def counted(cost: float) -> str:
 
 def _with_also(claim: Claim, finding: Finding, values: Sequence[float]) -> Finding:
     """What the same values say of a second statement, beside the verdict on the first."""
-    if "also" not in claim or len(values) < claim["seeds"]:
-        return finding
-    also = claim["also"]
-    word = TESTS[also["test"]](values, **also["arguments"]).word
-    return replace(finding, reason="; ".join(filter(None, [finding.reason, f"{also['says']}: {word}"])))
+    for also in besides(claim) if len(values) >= claim["seeds"] else ():
+        if "metric" not in also:
+            word = TESTS[also["test"]](values, **also["arguments"]).word
+            finding = replace(finding, reason="; ".join(filter(None, [finding.reason, f"{also['says']}: {word}"])))
+    return finding
 
 
 def _with_lost(finding: Finding, finished: Sequence[Run], lost: Sequence[Run]) -> Finding:

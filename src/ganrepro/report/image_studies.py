@@ -8,6 +8,7 @@ from ganrepro.report.events import Rule, success
 from ganrepro.report.measured import Claim
 from ganrepro.report.page import Picture, Section
 from ganrepro.report.records import Run, by_cell
+from ganrepro.report.scores import rests_on, told
 from ganrepro.report.statistics import Count, fisher, p_in_words
 from ganrepro.report.tables import AT, NAMES
 
@@ -80,12 +81,15 @@ def every_run(
     if rule:
         caption += " Tick: succeeded by the rule above, cross: failed, at the last and at the best update."
     found = [Section("Every run", pictures=[Picture(sheet, "Every run", caption)])] if sheet else []
+    shown = {title: told(members, metric) for title, members in cells.items()}
     curves = figures.anew(
-        out / f"{study}_cells.png", lambda path: figures_cells.curves_by_cell(cells, columns, metric, path, log)
+        out / f"{study}_cells.png", lambda path: figures_cells.curves_by_cell(shown, columns, metric, path, log)
     )
     caption = f"{metric}{' on a logarithmic scale' if log else ''}, a line a seed; a cross where a run diverged."
     if curves:
         found.append(Section("Cell by cell", pictures=[Picture(curves, f"{metric} while training", caption)]))
+    elif untold := [run for members in cells.values() for run in members if run not in told([run], metric)]:
+        found.append(Section("Cell by cell", text=rests_on(untold)))
     return found
 
 

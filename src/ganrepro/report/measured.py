@@ -17,6 +17,21 @@ def rivals(claim: Claim) -> list[Mapping[str, Any]]:
     return [versus] if isinstance(versus, dict) else list(versus)
 
 
+def is_factor(claim: Claim) -> bool:
+    """Whether a difference of what is judged is the logarithm of a factor."""
+    return bool(claim.get("log")) and claim["at"] != "swing"
+
+
+def besides(claim: Claim) -> list[Claim]:
+    """The second statements on the claim's runs, each as a claim."""
+    kept = ("id", "at", "versus", "dose", "floor", "seeds")
+    also = claim.get("also", [])
+    return [
+        {key: claim[key] for key in kept if key in claim} | part
+        for part in ([also] if isinstance(also, dict) else also)
+    ]
+
+
 def chosen(claim: Claim, runs: Sequence[Run]) -> tuple[list[list[Run]], list[str]]:
     """The runs of the claim's cell (of all its doses together), then of each rival; and notes."""
     if "dose" in claim:
@@ -27,7 +42,12 @@ def chosen(claim: Claim, runs: Sequence[Run]) -> tuple[list[list[Run]], list[str
 
 
 def value_of(run: Run, claim: Claim, at: str) -> float | None:
-    """The metric of a run that is done and has it, less `against`; its logarithm for a claim that says so."""
+    """The metric of a run that is done and has it, less `against`; its logarithm for a claim that says so.
+
+    At `swing` the logarithm is taken of the rows.
+    """
+    if at == "swing":
+        return run.swing(claim["metric"], bool(claim.get("log"))) if run.status == "done" else None
     value = run.value(claim["metric"], at)
     less = run.value(claim["against"], at) if "against" in claim else 0.0
     if run.status != "done" or value is None or less is None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import statistics
 import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,7 @@ import numpy as np
 FINISHED = ("done", "diverged")  # both are results
 STATUSES = (*FINISHED, "error", "running")
 DEFAULT_VARIANT = "authors_code"
+FEWEST_IN_SWING = 3  # rows: two give a difference, three a course
 SCALES = ("laptop", "workstation", "paper")  # from the cheapest to the paper's own
 
 
@@ -43,15 +45,28 @@ class Run:
         return [row for row in map(_parsed, lines) if isinstance(row, dict)]
 
     @cached_property
-    def probes(self) -> dict[str, dict[str, Any]]:
-        """What `python run.py probe=...` found of the run since: metrics by the probe's name."""
+    def probed(self) -> dict[str, dict[str, Any]]:
+        """The records of `python run.py probe=...` by the probe's name, also of probes of weights that are no more."""
         found = {}
         for path in sorted((self.folder / "probes").glob("*/result.json")):
             try:
-                found[path.parent.name] = dict(json.loads(path.read_text())["metrics"])
-            except (OSError, ValueError, KeyError, TypeError):
+                record = json.loads(path.read_text())
+            except (OSError, ValueError):
                 continue
+            if isinstance(record, dict) and isinstance(record.get("metrics"), dict):
+                found[path.parent.name] = record
         return found
+
+    @property
+    def stale(self) -> list[str]:
+        """The probes of other weights than the run's last, as before it was made longer: they count nowhere."""
+        now = {"which": "final", "generator_updates": self.record.get("generator_updates")}
+        return [name for name, record in self.probed.items() if {key: record.get(key) for key in now} != now]
+
+    @property
+    def probes(self) -> dict[str, dict[str, Any]]:
+        """What probes found of the run as it ended: metrics by the probe's name."""
+        return {name: record["metrics"] for name, record in self.probed.items() if name not in self.stale}
 
     @property
     def seed(self) -> int:
@@ -95,8 +110,11 @@ class Run:
         "probes.forget.rate/dropped" is a path into what probes of the run found.
 
         `mean` and `change` are over the rows of metrics.jsonl that hold the scalar: their mean, and the last less
-        the first of at least two. A row that holds no finite number there leaves both open.
+        the first of at least two. `swing` is the standard deviation (n - 1) of those of at least three rows that are
+        in the second half of the run. A row that holds no finite number there leaves all of these open.
         """
+        if at == "swing":
+            return self.swing(key)
         if at in ("mean", "change"):
             return self._over_rows(key, at)
         metrics = self.record.get("metrics") or {}
@@ -112,6 +130,14 @@ class Run:
         if not all(map(_is_number, series)) or len(series) < (2 if at == "change" else 1):
             return None
         return float(series[-1] - series[0] if at == "change" else sum(series) / len(series))
+
+    def swing(self, key: str, log: bool = False) -> float | None:
+        """`value` at swing; log: of the scalar's natural logarithm, which has to be above 0."""
+        half = (self.record.get("generator_updates") or 0) / 2
+        series = [row[key] for row in self.rows if key in row and row.get("generator_updates", 0) > half]
+        if not all(map(_is_number, series)) or len(series) < FEWEST_IN_SWING or (log and min(series) <= 0):
+            return None
+        return statistics.stdev([math.log(value) for value in series] if log else series)
 
     def arrays(self, name: str) -> dict[str, np.ndarray] | None:
         """artifacts/<name>.npz, or None where it is missing or damaged."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ganrepro.report.records import Run, address, by_cell, counted, read_cell, remarks
 from ganrepro.report.rendering import Table, to_latex, to_markdown, to_text
+from ganrepro.report.scores import has_best, rests_on, told
 from ganrepro.report.statistics import Interval, compare_paired, mean_interval, p_in_words, rate_interval
 
 AT = ("final", "best")
@@ -33,7 +34,8 @@ class Cell:
 
     def values(self, metric: str, at: str) -> dict[int, float]:
         """By seed, of the runs that are done; a diverged run has no value to average, and is counted instead."""
-        found = {run.seed: run.value(metric, at) for run in self.runs if run.status == "done"}
+        runs = [run for run in told(self.runs, metric) if run.status == "done" and (at != "best" or has_best(run))]
+        found = {run.seed: run.value(metric, at) for run in runs}
         return {seed: value for seed, value in found.items() if value is not None}
 
 
@@ -73,7 +75,9 @@ def overview(runs: Sequence[Run]) -> Table:
     """A row a cell of every study at one scale: its monitor at the last and the best update."""
     table = Table(["study", "cell", "metric", "last", "best", "seeds"], [])
     for study in sorted({run.study for run in runs}):
-        for cell in plain_cells([run for run in runs if run.study == study]):
+        cells = plain_cells([run for run in runs if run.study == study])
+        table.notes.extend(f"{study}: {note}" for note in rests_on([run for cell in cells for run in cell.finished]))
+        for cell in cells:
             for metric in headline([cell])[:1]:
                 found = [list(cell.values(metric, at).values()) for at in AT]
                 shown = [interval_or(values, "–") for values in found]
@@ -121,6 +125,7 @@ def _notes(cells: Sequence[Cell]) -> list[str]:
     notes = ["Mean over the seeds that are done, with its 95 % t interval; best by the monitor on validation data."]
     if any(cell.departs for cell in cells):
         notes.append("† departs from the study's own settings; not in its Table 1 and claims.")
+    notes += rests_on([run for cell in cells for run in cell.finished])
     for cell in cells:
         lost = sum(run.status == "diverged" for run in cell.runs)
         if lost:
