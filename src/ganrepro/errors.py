@@ -1,4 +1,7 @@
-"""The one exception a user is meant to read."""
+"""The one exception a user is meant to read, and how a command ends with it."""
+
+import sys
+from collections.abc import Callable
 
 
 class UserError(Exception):
@@ -7,3 +10,16 @@ class UserError(Exception):
 
 class DataMissing(UserError):
     """A data set that is not on disk and cannot be fetched; the run's cell is then `not run`, with this reason."""
+
+
+def exit_code(work: Callable[[], object]) -> int:
+    """Of a command: 0 when `work` is done, 1 after a user's error or a file that cannot be written, which is said."""
+    try:
+        work()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"cannot write {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0

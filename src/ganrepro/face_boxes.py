@@ -20,7 +20,7 @@ from skimage.data import lbp_frontal_face_cascade_filename
 from skimage.feature import Cascade
 
 from ganrepro.data.folder import SUFFIXES
-from ganrepro.errors import UserError
+from ganrepro.errors import UserError, exit_code
 
 LEAST = 64  # pixels: the width of the paper's networks' images
 SCALE, STEP = 1.2, 1.0  # windows grow by the one, and move by the other, in pixels of the smallest window
@@ -134,20 +134,17 @@ def main(argv: list[str] | None = None) -> int:
         "--margin", type=float, default=0.0, help="added on each side, of the box's width and height (default: 0)"
     )
     arguments = parser.parse_args(argv)
-    try:
-        if arguments.least < 1 or arguments.margin < 0:
-            raise UserError("--least is at least 1, --margin at least 0.")
-        number, unread = cut(arguments.images, arguments.out, arguments.least, arguments.margin)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"cannot write {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
+    return exit_code(lambda: report(arguments.images, arguments.out, arguments.least, arguments.margin))
+
+
+def report(images: Path, out: Path, least: int, margin: float) -> None:
+    """Cuts, and prints what was found. UserError as `cut`, and for numbers that make no box."""
+    if least < 1 or margin < 0:
+        raise UserError("--least is at least 1, --margin at least 0.")
+    number, unread = cut(images, out, least, margin)
     for path in unread:
         print(f"cannot be read, left out: {path}")
-    print(f"{number} faces in {arguments.out}, indexed by {arguments.out / 'faces.csv'}")
-    return 0
+    print(f"{number} faces in {out}, indexed by {out / 'faces.csv'}")
 
 
 if __name__ == "__main__":

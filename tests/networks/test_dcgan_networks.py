@@ -162,5 +162,5 @@ def test_sizes_must_divide() -> None:
         generator(strides=[2])
     with pytest.raises(UserError, match="as many numbers as channels"):
         discriminator(strides=[2])
-    with pytest.raises(UserError, match="makes images"):
+    with pytest.raises(UserError, match="DCGANGenerator is for images: choose image data"):
         generator((2,))

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import yaml
 from planted_claims import CLAIMS, FAILS, HOLDS
@@ -5,9 +7,11 @@ from planted_claims import CLAIMS, FAILS, HOLDS
 from ganrepro.errors import UserError
 from ganrepro.report.claims import board, claim_hash, claims_for, judge, load_claims, paper_board
 from ganrepro.report.criteria import above_each, at_least, at_most, within
+from ganrepro.report.measured import rivals
 from ganrepro.report.records import read_runs
 
 REPORTED = {name for name, claim in CLAIMS.items() if claim["test"] == "report_only"}
+EXPERIMENTS = Path(__file__).parents[2] / "conf" / "experiment"
 JUDGED = sorted(CLAIMS.keys() - REPORTED)
 
 
@@ -222,3 +226,15 @@ def test_claims_of_one_paper(tmp_path):
     assert [claim["id"] for claim in load_claims(tmp_path)] == ["a.fast", "b.fast"]
     assert [claim["id"] for claim in load_claims(tmp_path, "b")] == ["b.fast"]
     assert load_claims(tmp_path, "c") == []
+
+
+@pytest.mark.parametrize(
+    "claim", [claim for claim in CLAIMS.values() if "dose" not in claim], ids=lambda claim: claim["id"]
+)
+def test_the_cells_are_in_the_studys_grid(claim):
+    study = yaml.safe_load((EXPERIMENTS / f"{claim['study']}.yaml").read_text())
+    grid = study.get("hydra", {}).get("sweeper", {}).get("params", {})
+    values = {axis: str(text).replace(" ", "").split(",") for axis, text in grid.items()}
+    for cell in (claim["cells"], *rivals(claim)):
+        assert cell.keys() == values.keys()
+        assert all(str(value) in values[axis] for axis, value in cell.items())

@@ -93,7 +93,22 @@ def shrink(inputs: int, outputs: int, kernel: int, stride: int, sampling: str) -
     return nn.Conv2d(inputs, outputs, kernel, 1, kernel // 2, bias=False), [nn.MaxPool2d(stride)] * (stride > 1)
 
 
-class DCGANGenerator(nn.Module):
+class Drawn(nn.Module):
+    """What the four networks of the paper share: they are of images, and drawn alike."""
+
+    def __init__(self, shape: tuple[int, ...], weight_std: float) -> None:
+        """UserError for a `shape` that is not (channels, height, width)."""
+        super().__init__()
+        if len(shape) != 3:
+            raise UserError(f"{type(self).__name__} is for images: choose image data.")
+        self.weight_std = weight_std
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draws all weights."""
+        draw(self, self.weight_std, generator)
+
+
+class DCGANGenerator(Drawn):
     """z -> fully connected to `first` maps -> transposed convolutions to `channels` maps -> the image.
 
     strides: of each transposed convolution, the last of which makes the image. hidden: fully connected layers in front
@@ -122,12 +137,10 @@ class DCGANGenerator(nn.Module):
         hidden: Sequence[int] = (),
         pixel_mean: Tensor | None = None,
     ) -> None:
-        super().__init__()
-        if len(shape) != 3:
-            raise UserError("DCGANGenerator makes images: choose image data.")
+        super().__init__(shape, weight_std)
         if len(strides) != len(channels) + 1:
             raise UserError("network.generator: strides has one number more than channels, the last for the image.")
-        self.value_range, self.weight_std = RANGES[output], weight_std
+        self.value_range = RANGES[output]
         base = (first, *(halves(size, strides)[0] for size in shape[1:]))
         pieces = pieces_of(activation)
 
@@ -146,16 +159,12 @@ class DCGANGenerator(nn.Module):
         norms = [batch_norm(shape[0], eps, running)] if norm == "all" else []
         self.output = nn.Sequential(*image, *norms, OUTPUTS[output]())
 
-    def initialise(self, generator: torch.Generator) -> None:
-        """Draws all weights."""
-        draw(self, self.weight_std, generator)
-
     def forward(self, z: Tensor) -> Tensor:
         """[n, latent_dim] -> [n, channels, height, width] in `value_range`."""
         return self.output(self.stages(z))
 
 
-class DCGANDiscriminator(nn.Module):
+class DCGANDiscriminator(Drawn):
     """Images -> convolutions of `strides` -> fully connected layers of `hidden` units, of which the rules want none ->
     one number. `stages` are the convolutions with their norm, activation and pool: their outputs are its features.
 
@@ -179,12 +188,9 @@ class DCGANDiscriminator(nn.Module):
         weight_std: float,
         hidden: Sequence[int] = (),
     ) -> None:
-        super().__init__()
-        if len(shape) != 3:
-            raise UserError("DCGANDiscriminator judges images: choose image data.")
+        super().__init__(shape, weight_std)
         if len(strides) != len(channels):
             raise UserError("network.discriminator: strides has as many numbers as channels.")
-        self.weight_std = weight_std
         pieces = pieces_of(activation)
         self.stages = nn.Sequential()
         for number, (inputs, outputs) in enumerate(pairwise([shape[0], *channels])):
@@ -200,10 +206,6 @@ class DCGANDiscriminator(nn.Module):
             layers += [batch_norm(outputs * pieces, eps, running, flat=True)] if norm != "none" else []
             layers.append(RECTIFIERS[activation]())
         self.output = nn.Sequential(*layers, nn.Linear(flat[-1], 1, bias=False))
-
-    def initialise(self, generator: torch.Generator) -> None:
-        """Draws all weights."""
-        draw(self, self.weight_std, generator)
 
     def features(self, images: Tensor) -> list[Tensor]:
         """The outputs of every stage, [n, maps, height, width] each."""

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganrepro.errors import UserError
-from ganrepro.networks.dcgan import SLOPE, batch_norm, draw, grow, halves
+from ganrepro.networks.dcgan import SLOPE, Drawn, batch_norm, grow, halves
 from ganrepro.networks.lsgan import RANGES
 
 
@@ -25,7 +24,7 @@ def beside(x: Tensor, label: Tensor) -> Tensor:
     return torch.cat([x, label], 1)
 
 
-class ConditionalDCGANGenerator(nn.Module):
+class ConditionalDCGANGenerator(Drawn):
     """z and a label -> images in (0, 1).
 
     The last coordinate of a latent is the label's index. hidden: units of the fully connected layers in front of the
@@ -49,10 +48,8 @@ class ConditionalDCGANGenerator(nn.Module):
         weight_std: float,
         pixel_mean: Tensor | None = None,
     ) -> None:
-        super().__init__()
-        if len(shape) != 3:
-            raise UserError("ConditionalDCGANGenerator makes images: choose image data.")
-        self.classes, self.weight_std = classes, weight_std
+        super().__init__(shape, weight_std)
+        self.classes = classes
         strides = [2] * (len(channels) + 1)
         self.base = (first, *(halves(size, strides)[0] for size in shape[1:]))
         widths = [*hidden, prod(self.base)]
@@ -66,10 +63,6 @@ class ConditionalDCGANGenerator(nn.Module):
         )
         self.map_norms = nn.ModuleList(batch_norm(n, eps, running=False, affine=False) for n in channels)
 
-    def initialise(self, generator: torch.Generator) -> None:
-        """Draws all weights."""
-        draw(self, self.weight_std, generator)
-
     def forward(self, z: Tensor) -> Tensor:
         """[n, latent_dim] -> [n, channels, height, width] in (0, 1)."""
         label, x = functional.one_hot(z[:, -1].long(), self.classes).to(z.dtype), z[:, :-1]
@@ -81,7 +74,7 @@ class ConditionalDCGANGenerator(nn.Module):
         return self.convolutions[-1](beside(x, label)).sigmoid()
 
 
-class ConditionalDCGANDiscriminator(nn.Module):
+class ConditionalDCGANDiscriminator(Drawn):
     """Images and labels -> convolutions of stride 2 to `channels` maps -> layers of `hidden` units -> one logit."""
 
     critic_output = "logit"
@@ -97,10 +90,8 @@ class ConditionalDCGANDiscriminator(nn.Module):
         eps: float,
         weight_std: float,
     ) -> None:
-        super().__init__()
-        if len(shape) != 3:
-            raise UserError("ConditionalDCGANDiscriminator judges images: choose image data.")
-        self.classes, self.weight_std = classes, weight_std
+        super().__init__(shape, weight_std)
+        self.classes = classes
         self.convolutions = nn.ModuleList(
             nn.Conv2d(inputs + classes, outputs, kernel, 2, kernel // 2, bias=False)
             for inputs, outputs in pairwise([shape[0], *channels])
@@ -113,10 +104,6 @@ class ConditionalDCGANDiscriminator(nn.Module):
         )
         self.unit_norms = nn.ModuleList(batch_norm(n, eps, running=False, affine=False, flat=True) for n in hidden)
         self.output = nn.Linear(widths[-1] + classes, 1, bias=False)
-
-    def initialise(self, generator: torch.Generator) -> None:
-        """Draws all weights."""
-        draw(self, self.weight_std, generator)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """[n, channels, height, width], int64 [n] -> logits [n]."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from ganrepro.errors import UserError
+from ganrepro.errors import exit_code
 from ganrepro.report.claims import load_claims, paper_board
 from ganrepro.report.paper_page import papers_of, runs_of, write_paper
 from ganrepro.report.records import read_runs
@@ -23,15 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("reports"), help="where to write (default: reports)")
     parser.add_argument("--claims", type=Path, default=Path("conf/claims"), help="default: conf/claims")
     arguments = parser.parse_args(argv)
-    try:
-        redraw(arguments.runs, arguments.out, arguments.claims)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"cannot write {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_code(lambda: redraw(arguments.runs, arguments.out, arguments.claims))
 
 
 def redraw(root: Path, out: Path, claims_dir: Path) -> None:

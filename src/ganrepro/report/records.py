@@ -57,13 +57,13 @@ class Run:
                 found[path.parent.name] = record
         return found
 
-    @property
+    @cached_property
     def stale(self) -> list[str]:
         """The probes of other weights than the run's last, as before it was made longer: they count nowhere."""
         now = {"which": "final", "generator_updates": self.record.get("generator_updates")}
         return [name for name, record in self.probed.items() if {key: record.get(key) for key in now} != now]
 
-    @property
+    @cached_property
     def probes(self) -> dict[str, dict[str, Any]]:
         """What probes found of the run as it ended: metrics by the probe's name."""
         return {name: record["metrics"] for name, record in self.probed.items() if name not in self.stale}
