@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganrepro.adversarial import AdversarialModule, evaluating
+from ganrepro.adversarial import AdversarialModule
 from ganrepro.assemble import module_of
 from ganrepro.cells import Cell
 from ganrepro.data.images import ImageData, Images
+from ganrepro.modes import evaluating
 from ganrepro.streams import stream
 from ganrepro.training import quiet_lightning
 

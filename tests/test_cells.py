@@ -244,3 +244,39 @@ def test_a_summed_loss_concerns_lsgan_only() -> None:
     assert {(cell.coordinates["loss"], cell.departures.get("loss.reduction")) for cell in cells} == {
         ("gan", None), ("lsgan", "sum"),
     }  # fmt: skip
+
+
+def test_a_model_brings_its_networks_latents_and_optimizer_and_departs_from_nothing() -> None:
+    with hydra_at(CONF):
+        cells = cells_of(["experiment=tgan_mnist", "scale=workstation"], sweep=True)
+        told = cells_of(["experiment=tgan_mnist", "scale=workstation", "model=acgan", "data.images=null"], sweep=True)
+        shared = cells_of(["experiment=tgan_mnist", "model=acgan", "network=tgan_28/laptop/acgan_shared"], sweep=True)
+    assert [list(cell.coordinates.values()) for cell in cells] == [["gan"], ["dcgan"], ["acgan"], ["deligan"], ["tgan"]]
+    blocks = {cell.coordinates["model"]: list(cell.config["latent"]) for cell in cells}
+    assert blocks == {
+        "gan": ["noise"], "dcgan": ["noise"], "acgan": ["noise", "label"], "deligan": ["component", "noise"],
+        "tgan": ["component", "noise", "codeword", "label"],
+    }  # fmt: skip
+    assert len({json.dumps(cell.config["network"], sort_keys=True) for cell in cells}) == 5
+    assert [cell.departures for cell in told] == [{"data.images": "null"}]
+    assert [cell.departures for cell in shared] == [{"network": "tgan_28/laptop/acgan_shared"}]
+
+
+def test_every_ablation_changes_the_t_gan_and_nothing_else() -> None:
+    with hydra_at(CONF):
+        cells = cells_of(["experiment=tgan_ablation"], sweep=True)
+    assert len({json.dumps(cell.identity(), sort_keys=True) for cell in cells}) == len(cells) == 19
+    assert not any(cell.departures for cell in cells)
+    of = {cell.coordinates["ablation"]: cell.config for cell in cells}
+    assert of["v1"]["latent"]["noise"]["df"] == 1.0
+    assert of["gaussian"]["latent"]["noise"]["df"] == float("inf")
+    assert of["components_200"]["network"]["generator"]["components"] == 200
+    assert of["noise_only"]["model"] == of["gaussian_noise_only"]["model"]
+    assert of["noise_only"]["latent"]["noise"]["df"] == of["base"]["latent"]["noise"]["df"] == 3.0
+
+
+def test_infinity_is_a_value_where_it_means_something() -> None:
+    with hydra_at(CONF):
+        assert cell_of(["experiment=tgan_digits", "latent.noise.df=inf"], {}).name.endswith("latent.noise.df=inf")
+        with pytest.raises(UserError, match=r"above 0, or inf"):
+            cell_of(["experiment=tgan_digits", "latent.noise.df=0"], {})

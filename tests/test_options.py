@@ -50,6 +50,13 @@ ALSO = {
     "data=svhn_pm1": ["data.size=8", "data.value_range=[0,1]"],
     "data=labelled_digits": ["data.size=8"],
     "optimizer=adam_held": ["optimizer.schedules.lr.held=0"],
+    **{
+        f"data={name}": ["data.size=8", "data.value_range=[0,1]"]
+        for name in (
+            "mnist_pm1", "mnist_500", "fashion_pm1", "fashion_500", "cifar10_classes", "cifar10_2000", "digits_28",
+            "digits_500", "digits_or_mnist", "digits_or_mnist_500",
+        )
+    },
     "data=small_variability": ["data.size=8", "data.per_class=20", "data.value_range=[0,1]"],
     "network=tfd2014": FACES,
     "network=tfd2014_stacked": [*FACES, "network.generator.added=[6,4]"],
@@ -73,7 +80,38 @@ NARROW = [
     *WEIGHTS, "latent.z.dim=4", "network.generator.first=4", "network.generator.channels=[3]",
     "network.generator.strides=[2,2]", "network.discriminator.channels=[3,4]",
 ]  # fmt: skip
+SCORED = ["data.size=8", "evaluation.data.size=8", "evaluation.samples=60", "evaluation.splits=2"]
+MIXED = ["latent.component.count=4", "latent.noise.dim=3"]
+CODED = ["latent.codeword.dim=2", "network.generator.first=4", "network.generator.channels=[3]"]
 STUDIES = {
+    "tgan_digits": [
+        *FEW, *SCORED, *MIXED, *CODED, "network.generator.kernel_sizes=[3,3]", "network.discriminator.channels=[3,4]",
+        "network.discriminator.kernel_sizes=[3,3]", "network.discriminator.kernels=3",
+        "network.discriminator.kernel_dim=2",
+    ],
+    "tgan_mnist": [
+        *FEW, *SCORED, "model=acgan", "latent.noise.dim=3", "network.generator.first=200",
+        "network.generator.channels=[30,30]", "network.discriminator.channels=[3,4]",
+        "network.discriminator.strides=[2,1]",
+    ],
+    "tgan_fashion_mnist": [
+        *FEW, *SCORED, *MIXED, "model=deligan", "network.generator.first=4", "network.generator.channels=[3]",
+        "network.generator.kernel_sizes=[3,3]", "network.discriminator.channels=[3,4]",
+        "network.discriminator.kernel_sizes=[3,3]", "network.discriminator.kernels=3",
+        "network.discriminator.kernel_dim=2",
+    ],
+    "tgan_cifar10": [
+        *FEW, *SCORED, *MIXED, *CODED, *WEIGHTS, "network.generator.kernel=3", "network.discriminator.channels=[3]",
+        "network.discriminator.kernels=3",
+    ],
+    "tgan_toy": [
+        *FEW, "latent.component.count=4", "network.generator.hidden=[5]", "network.discriminator.hidden=[5]",
+        "evaluation.samples=200", "evaluation.w1_points=100", "evaluation.moments=[2]",
+    ],
+    "tgan_pixelcnn": [
+        "model=pixelcnn", "updates=2", "seeds=[0]", "batch_size=20", "model.filters=4", "model.kernels=[3]",
+        "model.hidden=4", "model.tested=20", "evaluation.samples=60", "evaluation.splits=2",
+    ],
     "gan_1d": [
         *SMALL, "k=1", "network.generator.hidden=[5]", "network.discriminator.hidden=[5]", "evaluation.samples=60",
     ],
@@ -126,6 +164,9 @@ STUDIES = {
 # Which parts of a study's configuration hold leaves of its own.
 PARTS = ("model", "data", "network", "latent", "evaluation")
 PARTS_OF = {
+    "tgan_pixelcnn": ("model",), "tgan_mnist": ("model", "network", "latent"),
+    "tgan_fashion_mnist": ("model", "network", "latent"),
+    "tgan_cifar10": ("network",),
     "lsgan_scenes": ("network", "loss"), "lsgan_hwdb": ("model", "network", "latent", "evaluation"),
     "lsgan_cifar10": ("evaluation",), "lsgan_gradients": ("evaluation",),
     "lsgan_small_variability": ("data", "network"), "lsgan_calibration": ("model",),
@@ -138,7 +179,10 @@ IN_STUDIES = (
     ("model", "theory"), ("model", "lsgan_theory"), ("model", "calibration"), ("model", "lsgan_conditional"),
     ("data", "mixture"), ("data", "ring"), ("data", "ring_metz"), ("latent", "lsgan_labelled"), ("loss", "ebgan"),
     ("network", "points"), ("network", "ring"), ("network", "lsgan"), ("network", "dcgan"), ("model", "dedup"),
-    ("model", "dcgan_conditional"), ("latent", "dcgan_labelled"),
+    ("model", "dcgan_conditional"), ("latent", "dcgan_labelled"), ("data", "blobs"), ("network", "tgan"),
+    ("network", "toy"), *(("model", name) for name in ("deligan", "acgan", "tgan", "pixelcnn")),
+    *((group, "tgan_pixelcnn") for group in ("network", "latent", "optimizer")),
+    *(("latent", name) for name in ("tgan", "tgan_cifar10", "tgan_toy")),
 )  # fmt: skip
 
 CHANGED: dict[str, Any] = {
@@ -181,10 +225,28 @@ CHANGED: dict[str, Any] = {
     "optimizer.weight_decay": 0.1, "optimizer.schedules.lr.held": 1, "optimizer.schedules.lr.over": 2,
     "evaluation.per_class": 3, "evaluation.tuning_draws": 2, "evaluation.draws": 3, "evaluation.train_images": 90,
     "evaluation.supervised_trials": 2, "model.code": 64, "model.noise": 2.0, "model.keep": 0.9,
+    "model.told": False, "model.levels": 16, "model.filters": 5, "model.kernels": [5], "model.hidden": 5,
+    "model.tested": 30, "model.penalty": 0.5, "model.class_weight.generator": 0.5, "model.class_weight.real": 0.5,
+    "model.class_weight.fake": 0.5, "latent.component.count": 5, "latent.component.pick": "random",
+    "latent.noise.dim": 4, "latent.noise.df": 5.0, "latent.noise.std": 0.5, "latent.codeword.dim": 3,
+    "latent.codeword.std": 0.5, "network.generator.components": 6, "network.generator.scale": "full",
+    "network.generator.scale_init": 0.5, "network.generator.scale_signs": True, "network.generator.codeword": 1,
+    "network.generator.code": "scaled", "network.generator.kernel_sizes": [3, 5],
+    "network.discriminator.kernel_sizes": [3, 5], "network.discriminator.kernels": 2,
+    "network.discriminator.kernel_dim": 3, "network.discriminator.keep": 0.9, "network.discriminator.noise": 0.5,
+    "evaluation.pairing": "all", "data.images": 200, "data.points": 90,
     "model.weight_std": 0.1, "model.lr": 0.01, "model.batch": 30, "model.planted": 10,
 }  # fmt: skip
 # Where the change above is no change, or of another type.
 CHANGED_IN: dict[str, dict[str, Any]] = {
+    "tgan_mnist": {
+        "network.generator.channels": [30, 31],
+        "network.discriminator.channels": [3, 5],
+        "network.generator.first": 201,
+        "network.generator.kernel": 6,
+    },
+    "tgan_digits": {"network.generator.channels": [5], "network.discriminator.channels": [3, 5]},
+    "tgan_cifar10": {"network.generator.channels": [5], "network.discriminator.channels": [5]},
     "lsgan_stability": {"data.value_range": [0.0, 1.0]},
     "lsgan_small_variability": {"data.value_range": [0.0, 1.0]},
     "dcgan_lsun": {"network.generator.activation": "tanh"},
@@ -197,10 +259,18 @@ EXEMPT = {
     "labels.fake": "the loss takes it; test_cells, and loss.fake above",
     "labels.real": "as labels.fake",
     "reduction": "as labels.fake",
+    "penalty": "the model takes it; model.penalty above",
     "labels.target": "as labels.fake",
     "population": "test_population",
     "evaluation.data": "test_feature_evaluation judges on other images",
+    "evaluation.data.size": "of the images that teach the scorer; must be the data's, test_class_diversity",
+    "evaluation.data.value_range": "as evaluation.data.size",
+    "evaluation.data.images": "test_class_diversity has another scorer",
+    "evaluation.data.pick": "as data.pick",
+    "evaluation.data.stand_in_for": "a name; test_class_diversity",
+    "data.pick": "only with data.images; test_few",
     "evaluation.scorers": "where, not what; test_scorers",
+    "model.accelerator": "as trainer.accelerator",
     "model.scorers": "where, not what; test_scorers",
     "about": "a line for people",
     "input": "test_inputs",
@@ -254,6 +324,20 @@ NEEDS_FILES = (
     "imagenet32/paper",
     "svhn_pm1/workstation",
     "svhn_pm1/paper",
+    *(
+        f"{name}/{scale}"
+        for name in (
+            "mnist_pm1",
+            "mnist_500",
+            "fashion_pm1",
+            "fashion_500",
+            "cifar10_classes",
+            "cifar10_2000",
+            "digits_or_mnist",
+            "digits_or_mnist_500",
+        )
+        for scale in ("workstation", "paper")
+    ),
 )
 
 

@@ -61,6 +61,11 @@ def dcgan(z: int, first: int, g: list[int], d: list[int], kernel: int) -> dict[s
     return {"generator": [*made, last], "discriminator": [*judged, (1, d[-1] * 16)]}
 
 
+def normed(weight: tuple[int, ...], outputs: int, gains: bool = False) -> Shapes:
+    """A weight-normalised layer: directions and a bias for each output; the last layers learn its gain too."""
+    return [weight, (outputs,), *[(outputs,)] * gains]
+
+
 # study -> image shape, then each network's parameters as the sheet's layers have them (sections 1.3 to 1.6); the
 # order within a network is the code's. gan_1d has no paper's networks: its sizes are ours.
 MNIST = ((1, 28, 28), {"generator": linear(100, 1200, 1200, 784), "discriminator": maxout(784, 240, 240)})
@@ -73,6 +78,20 @@ RING = ((2,), {"generator": linear(256, 128, 128, 2), "discriminator": linear(2,
 DCGAN_32 = dcgan(256, 512, [512, 256, 256, 128, 128], [128, 128, 256, 256, 512, 512], 3)
 DCGAN_SVHN = dcgan(100, 256, [128, 64], [64, 128, 256], 5)
 DCGAN_64 = dcgan(100, 1024, [512, 256, 128], [128, 256, 512, 1024], 5)
+# ../papers/tgan.md, section 2.2: DeLiGAN's networks for MNIST with t-GAN's mixture, code of ten and class head.
+TGAN_28 = (
+    (1, 28, 28),
+    {
+        "generator": [
+            (50, 30), (50, 30), (1024, 40), *[(1024,)] * 3, (64, 32, 3, 3), *[(32,)] * 3, (32, 16, 5, 5), *[(16,)] * 3,
+            (16, 1, 5, 5), (1,),
+        ],
+        "discriminator": [
+            (16, 1, 5, 5), (16,), (32, 16, 5, 5), *[(32,)] * 3, (64, 32, 3, 3), *[(64,)] * 3, (64, 64, 5), (64, 5),
+            (1, 128), (1,), (10, 64), (10,),
+        ],
+    },
+)  # fmt: skip
 SHEET: dict[str, tuple[tuple[int, ...], dict[str, Shapes]]] = {
     "gan_mnist": MNIST,
     "gan_saturation": MNIST,
@@ -168,13 +187,42 @@ SHEET: dict[str, tuple[tuple[int, ...], dict[str, Shapes]]] = {
             "discriminator": [(64, 11, 5, 5), (128, 74, 5, 5), (1024, 6282), (1, 1034)],
         },
     ),
+    "tgan_mnist": TGAN_28,
+    "tgan_fashion_mnist": TGAN_28,
+    "tgan_digits": TGAN_28,
+    "tgan_ablation": TGAN_28,
+    "tgan_pixelcnn": TGAN_28,
+    "tgan_toy": (
+        (2,),
+        {"generator": [(50, 2), (50, 2), *linear(2, 32, 2)], "discriminator": linear(2, 32, 1)},
+    ),
+    # Section 2.3; the mixture has 100 components of 100 coordinates.
+    "tgan_cifar10": (
+        CIFAR,
+        {
+            "generator": [
+                (100, 100), (100, 100), (8192, 110), (8192,), (512, 256, 5, 5), (256,), (256, 128, 5, 5), (128,),
+                *normed((128, 3, 5, 5), 3, gains=True),
+            ],
+            "discriminator": [
+                *[s for i in (3, 96, 96) for s in normed((96, i, 3, 3), 96)],
+                *[s for i in (96, 192, 192) for s in normed((192, i, 3, 3), 192)],
+                *normed((192, 192, 3, 3), 192), *[s for _ in range(2) for s in normed((192, 192, 1, 1), 192)],
+                (192, 100, 5), (100, 5), (100,), *normed((1, 292), 1, gains=True),
+                *normed((10, 192), 10, gains=True),
+            ],
+        },
+    ),
 }  # fmt: skip
 CLASSES = {"lsgan_hwdb": 3740, "dcgan_mnist_conditional": 10}
+CLASSES |= dict.fromkeys(
+    ("tgan_mnist", "tgan_fashion_mnist", "tgan_digits", "tgan_ablation", "tgan_pixelcnn", "tgan_cifar10"), 10
+)
 WITHOUT_NETWORKS = ("gan_theory", "lsgan_theory", "lsgan_calibration", "lsun_dedup")
 BIG = (
     "gan_tfd_pretrain", "gan_tfd", "gan_cifar10_fc", "gan_cifar10_conv", "lsgan_codings", "lsgan_gradients",
     "lsgan_scenes", "lsgan_hwdb", "lsgan_cifar10", "dcgan_lsun", "dcgan_faces", "dcgan_guidelines", "dcgan_imagenet32",
-    "dcgan_cifar10_features",
+    "dcgan_cifar10_features", "tgan_cifar10",
 )  # fmt: skip
 STUDIES = [
     (path.stem, variant)

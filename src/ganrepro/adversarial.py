@@ -1,7 +1,6 @@
 """The LightningModule every paper shares: players, clock, streams of randomness, ticks, sampling."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import lightning as L
@@ -10,7 +9,8 @@ from torch import Tensor, nn
 
 from ganrepro.feeds import Feed
 from ganrepro.latents import Latent
-from ganrepro.networks.layers import Dropout
+from ganrepro.modes import evaluating
+from ganrepro.networks.layers import Random
 from ganrepro.rules import RULES
 from ganrepro.streams import stream
 
@@ -64,6 +64,7 @@ class AdversarialModule(L.LightningModule):
         self.generator_updates = 0
         self.images_seen = 0
         self.losses: dict[str, Tensor] = {}
+        self.rule_state: dict[str, float] = {}  # what a rule remembers from round to round
         self.sums: dict[str, tuple[Tensor, int]] = {}
         self.streams: dict[str, torch.Generator] = {}
         self.stepped_by: list[Any] = []  # in a population (ganrepro.population): its optimizers, this member's part
@@ -95,10 +96,10 @@ class AdversarialModule(L.LightningModule):
         self.data = data
 
     def use_streams(self, device: torch.device) -> None:
-        """Opens this seed's streams on `device` and hands every Dropout its own."""
+        """Opens this seed's streams on `device` and hands every layer that draws its own."""
         self.streams = {"latent": stream(self.seed, "latent", device=device)}
         for name, module in self.named_modules():
-            if isinstance(module, Dropout):
+            if isinstance(module, Random):
                 module.generator = self.streams[name] = stream(self.seed, "dropout", name, device=device)
 
     def draw_latent(self) -> Tensor:
@@ -207,16 +208,3 @@ class AdversarialModule(L.LightningModule):
     def tick_means(self) -> dict[str, float]:
         """Means over the tick of all that was logged, as Python numbers."""
         return {name: float(total) / count for name, (total, count) in self.sums.items()}
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients; the mode of every submodule is put back afterwards."""
-    modes = {child: child.training for child in module.modules()}
-    module.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for child, mode in modes.items():
-            child.training = mode

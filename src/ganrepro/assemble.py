@@ -8,11 +8,12 @@ from typing import Any
 import torch
 
 from ganrepro import loggers
-from ganrepro.adversarial import AdversarialModule, evaluating
+from ganrepro.adversarial import AdversarialModule
 from ganrepro.build import build, locate
 from ganrepro.cells import Cell
 from ganrepro.errors import UserError
 from ganrepro.latents import Latent
+from ganrepro.modes import evaluating
 from ganrepro.networks.layers import initialised
 from ganrepro.provenance import address_hash
 from ganrepro.rules import DiscriminatorEvery
@@ -95,6 +96,7 @@ def module_of(
         seed=seed,
         choose=DiscriminatorEvery(config["generator_steps"]) if config["generator_steps"] > 1 else None,
         **{key: config[key] for key in ("weight", "update", "k", "z", "batch_size", "tick", "updates")},
+        **{key: value for key, value in config["model"].items() if key != "_target_"},
     )
 
 
@@ -112,10 +114,17 @@ def optimizer_of(config: dict[str, Any], player: str, parameters: Any) -> torch.
 
 
 def measurement_of(config: dict[str, Any], data: Any = None) -> Any:
-    """The object that a study without networks calls; `data` is for one that measures them."""
-    given = {"loss": build(config["loss"])} if config.get("loss") else {}
-    if getattr(locate(config["model"]["_target_"]), "needs_data", False):
+    """The object that a study without networks of ours calls.
+
+    It gets what it says it needs: the data it measures, the evaluation that scores its samples; or else the loss.
+    """
+    target, given = locate(config["model"]["_target_"]), {}
+    if getattr(target, "needs_data", False):
         given["data"] = data
+    if getattr(target, "needs_evaluation", False):
+        given["evaluation"] = build(config["evaluation"])
+    elif config.get("loss"):
+        given["loss"] = build(config["loss"])
     return build(config["model"], **given)
 
 
@@ -123,6 +132,7 @@ def check_measurement(cell: Cell) -> None:
     """UserError where the model cannot be built, or where a key was set that does nothing here."""
     model = measurement_of(cell.config, data_of(cell))
     known = ["model", "loss", *["updates"] * getattr(model, "iterates", True), *["data"] * (data_of(cell) is not None)]
+    known += ["evaluation", "batch_size", "threads"] * getattr(model, "needs_evaluation", False)
     for key in cell.departures:
         if key.split(".")[0] not in known:
             raise UserError(f"{cell.config['study']} trains no networks: {key} does nothing there.")

@@ -39,6 +39,7 @@ NOT_IDENTITY = frozenset(
         "keep",
         "labels",  # the loss's own keys hold them
         "reduction",
+        "penalty",  # the model's own key holds it
         "logger",
         "plan",
         "rerun",
@@ -60,6 +61,7 @@ NOT_IDENTITY = frozenset(
         "evaluation.scorers",
         "model.scorers",
         "trainer.accelerator",
+        "model.accelerator",  # the kind of device is in the address
     ]
 )
 
@@ -216,13 +218,15 @@ def _differences(
     config: dict[str, Any], choices: Mapping[str, str], frame: tuple[str, ...]
 ) -> Iterator[tuple[str, str]]:
     """What differs from the study's own configuration: first whole options, then single values."""
-    own, _, own_choices = _own(frame)
+    own, grid, own_choices = _own(frame)
     taken: tuple[str, ...] = ()
     chosen = {
         group: choice
         for group, choice in choices.items()
         if choice != own_choices.get(group, choice) and group not in FRAME and not group.startswith("hydra")
     }
+    # The grid's axes first: what an axis chooses in other groups, as model= does in t-GAN's studies, is no departure.
+    chosen = dict(sorted(chosen.items(), key=lambda item: item[0] not in grid))
     while chosen:  # again after each, because labels=as_shipped does nothing until norm and optimizer are taken
         for group, choice in chosen.items():
             other = _own((*frame, *taken, f"{group}={choice}"))[0]

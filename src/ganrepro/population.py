@@ -22,8 +22,9 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from ganrepro.adversarial import AdversarialModule, evaluating
+from ganrepro.adversarial import AdversarialModule
 from ganrepro.errors import UserError
+from ganrepro.modes import evaluating
 from ganrepro.networks.stacked import stacked
 from ganrepro.optimizers import RMSpropTF
 from ganrepro.recorder import Recorder

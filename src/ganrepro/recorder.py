@@ -188,6 +188,7 @@ def checkpoint(module: AdversarialModule, metrics_bytes: int) -> dict[str, Any]:
     return {
         **weights_of(module),
         "losses": dict(module.losses),  # what a `choose` hook looks at first
+        "rule_state": dict(module.rule_state),
         "optimizers": [optimizer.state_dict() for optimizer in module.raw_optimizers],
         "streams": {name: generator.get_state() for name, generator in module.streams.items()},
         "images_seen": module.images_seen,
@@ -200,6 +201,7 @@ def restore(module: AdversarialModule, state: dict[str, Any]) -> None:
     for name, network in module.networks.items():
         network.load_state_dict(state["networks"][name])
     module.losses = {name: loss.to(module.device) for name, loss in state.get("losses", {}).items()}
+    module.rule_state = dict(state.get("rule_state", {}))
     for optimizer, saved in zip(module.raw_optimizers, state["optimizers"], strict=True):
         optimizer.load_state_dict(saved)
     for name, generator in module.streams.items():

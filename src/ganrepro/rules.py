@@ -6,7 +6,10 @@ A round is one update of the generator and `k` (or, for `simultaneous`, one) of 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
+
+from ganrepro.modes import evaluating
 
 if TYPE_CHECKING:
     from ganrepro.adversarial import AdversarialModule
@@ -53,6 +56,40 @@ def alternate_batches(gan: "AdversarialModule") -> None:
         gan.update_players({"discriminator": gan.critic_round(gan.generate(z).detach())})
 
 
+def controlled(gan: "AdversarialModule") -> None:
+    """DeLiGAN's step controller (val-iisc/deligan, MNIST): G steps while its loss is above a threshold, else D does.
+
+    A round is one real batch and five steps, each with latents of its own and decided by G's adversarial loss in
+    evaluation mode. The threshold starts at 1 and moves once a round: up by 0.003, to 1 at most, after more than three
+    steps of G in a row; down by as much, to 0.7 at least, after two of D. k is not used.
+    """
+    state, real = gan.rule_state, gan.real_batch()
+    threshold, in_a_row, last = (state.get(key, start) for key, start in STARTS.items())
+    for _ in range(CONTROLLED_STEPS):
+        z = gan.draw_latent()
+        with evaluating(gan):
+            source = getattr(outputs := gan.discriminate(gan.generate(z)), "source", outputs)
+            loss = gan.loss.generator(source).item()
+        player, fake = float(loss > threshold), gan.generate(z)
+        in_a_row, last = (in_a_row + 1 if player == last else 1.0), player
+        if player:
+            gan.update_players({"generator": gan.generator_loss(gan.discriminate(fake))})
+        else:
+            judged = gan.discriminate(fake.detach())
+            gan.update_players({"discriminator": gan.discriminator_loss(gan.discriminate(real), judged)})
+        gan.log_mean("steps/generator", torch.tensor(player))
+    if last and in_a_row > 3:
+        threshold = min(threshold + THRESHOLD_STEP, 1.0)
+    elif not last and in_a_row >= 2:
+        threshold = max(threshold - THRESHOLD_STEP, 0.7)
+    gan.log_mean("threshold", torch.tensor(threshold))
+    gan.rule_state.update(zip(STARTS, (threshold, in_a_row, last), strict=True))
+
+
+CONTROLLED_STEPS, THRESHOLD_STEP = 5, 0.003
+STARTS = {"threshold": 1.0, "in_a_row": 0.0, "last": -1.0}  # last: 1 for G, 0 for D
+
+
 class DiscriminatorEvery:
     """Lets D step only in every n-th round, and G in all: n updates of G to each round of D's."""
 
@@ -67,4 +104,5 @@ RULES: dict[str, Callable[["AdversarialModule"], None]] = {
     "simultaneous": simultaneous,
     "d_then_g": d_then_g,
     "alternate_batches": alternate_batches,
+    "controlled": controlled,
 }

@@ -12,8 +12,9 @@ from typing import Any
 from ganrepro.errors import UserError
 
 GROUPS = ("model", "data", "network", "latent", "loss", "optimizer", "trainer", "logger", "evaluation")
+CODES = ("none", "raw", "scaled", "one_hot")  # ganrepro/networks/mixture.py
 ACTIVATIONS = ("tanh", "relu", "leaky_relu", "maxout")
-RULES = ("simultaneous", "d_then_g", "alternate_batches")  # ganrepro/rules.py
+RULES = ("simultaneous", "d_then_g", "alternate_batches", "controlled")  # ganrepro/rules.py
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Key:
     optional: bool = False
     count: bool = False  # a list, or a whole number that says how long it is
     length: int = 0  # of a list; 0: any
+    infinite: bool = False  # whether inf is a value
     neutral: Any = ...  # a value that does nothing: it stays out of the address, so that older runs keep theirs
 
     def problem(self, value: Any) -> str | None:
@@ -49,7 +51,7 @@ class Key:
             near = difflib.get_close_matches(str(value), self.choices, 1)
             return f"needs {self.expected}" + (f" (did you mean {near[0]}?)" if near else "")
         in_range = self.kind in (bool, str) or (
-            self.low <= value <= self.high and value > self.above and math.isfinite(value)
+            self.low <= value <= self.high and value > self.above and (math.isfinite(value) or self.infinite)
         )
         return None if in_range else f"needs {self.expected}"
 
@@ -76,6 +78,7 @@ class Key:
             text += f", at least {self.low:g}"
         if self.high < math.inf:
             text += f", at most {self.high:g}"
+        text += ", or inf" * self.infinite
         return text + (", or null" if self.optional else "")
 
 
@@ -115,6 +118,7 @@ TOP: dict[str, Key] = {
     "lr_d": Key(float, "D's learning rate; null: optimizer.lr", above=0, optional=True, neutral=None),
     "population": Key(int, "seeds of a cell that one process trains at once, stacked", low=1, neutral=1),
     "reduction": Key(str, "of LSGAN's losses over a batch; the authors' code has sum", choices=("mean", "sum")),
+    "penalty": Key(float, "of G's loss on the scales of its mixture, in t-GAN's studies", low=0),
     "labels.fake": Key(float, "what D should say of generated images: a of the LSGAN paper; set by labels="),
     "labels.real": Key(float, "what D should say of real images: b"),
     "labels.target": Key(float, "what G wants D to say of its images: c"),
@@ -176,13 +180,21 @@ OPTIONS: dict[str, Key] = {
         "which of LSUN's scenes",
         choices=("bedroom", "kitchen", "church_outdoor", "dining_room", "conference_room"),
     ),
-    "data.images": count("how many to train on, the first by key; null: all but those held out", optional=True),
+    "data.images": Key(
+        int,
+        "training images that are kept, of LSUN the first by key; null: all but those held out",
+        low=1,
+        optional=True,
+        neutral=None,
+    ),
+    "data.pick": Key(str, "which these are", choices=("last_of_class", "random"), neutral="last_of_class"),
     "data.test": count("how many of the last images are the test images"),
     "data.train_folder": Key(str, "the .gnt files to train on: a folder under data.root, or an absolute one"),
     "data.test_folder": Key(str, "the .gnt files to test on: a folder under data.root, or an absolute one"),
     "data.per_class": Key(int, "training images of each rendered digit", low=5),
     "data.rotation": Key(float, "half of the digits are turned by up to so many degrees; 0: none", low=0, high=45),
-    "data.modes": Key(int, "Gaussians on the ring", low=2),
+    "data.modes": Key(int, "Gaussians on the ring, or blobs", low=1),
+    "data.points": count("points in the set of blobs"),
     "data.radius": Key(float, "of the ring", above=0),
     "data.std": Key(float, "of each of its Gaussians", above=0),
     "data.duplicate_first_mode": Key(bool, "the ring's first Gaussian weighs twice, as in the authors' code"),
@@ -196,6 +208,17 @@ OPTIONS: dict[str, Key] = {
     "model.lr": Key(float, "Adam's learning rate at the start", above=0),
     "model.batch": count("images in each of its batches"),
     "model.planted": Key(int, "images that get a near-duplicate, to count what is found", low=0),
+    "model.penalty": Key(float, "pulls the scales of G's mixture to 1, in G's loss; set by penalty=", low=0),
+    "model.class_weight.generator": Key(float, "factor on the classification loss in G's loss", low=0),
+    "model.class_weight.real": Key(float, "factor on that of real images in D's loss", low=0),
+    "model.class_weight.fake": Key(float, "factor on that of generated images in D's loss", low=0),
+    "model.told": Key(bool, "whether PixelCNN is told the class"),
+    "model.levels": Key(int, "values of a pixel that PixelCNN tells apart", low=2, high=256),
+    "model.filters": count("maps of each of its stacks"),
+    "model.kernels": Key(list[int], "width of its layers' kernels, odd", low=1),
+    "model.hidden": count("units of each channel's head"),
+    "model.tested": count("test images behind its bits per dimension"),
+    "model.accelerator": Key(str, "where it runs; set by trainer=", choices=("auto", "cpu", "cuda", "mps")),
     "model.toys": count("random pairs of discrete distributions"),
     "model.symbols": Key(int, "symbols of each", low=2),
     "model.atoms": Key(int, "common denominator of their weights", low=2),
@@ -209,6 +232,11 @@ OPTIONS: dict[str, Key] = {
     "evaluation.scorers": Key(str, "folder of what judges samples; made when it is missing"),
     "evaluation.w1_points": Key(int, "points on each side of the exact Wasserstein distance", low=2),
     "evaluation.moments": Key(list[int], "updates whose samples are kept for the pictures", low=0),
+    "evaluation.pairing": Key(
+        str,
+        "pairs of the modified inception score: in the class predicted, in that asked for, or all",
+        choices=("predicted", "asked", "all"),
+    ),
     "evaluation.splits": count("parts of the samples whose inception scores are averaged"),
     "evaluation.per_class": count("labels of each class, where features are judged with few"),
     "evaluation.tuning_draws": count("choices of those labels behind the choice of C"),
@@ -246,6 +274,30 @@ OPTIONS: dict[str, Key] = {
     "latent.z.dim": count("coordinates of z"),
     "latent.z.half_width": Key(float, "z is uniform between plus and minus this", above=0),
     "latent.z.std": Key(float, "standard deviation of z", above=0),
+    "latent.component.count": count("components of G's mixture"),
+    "latent.component.pick": Key(
+        str, "stratified: a batch draws all alike; random: each by itself", choices=("stratified", "random")
+    ),
+    "latent.noise.dim": count("coordinates of the noise"),
+    "latent.noise.df": Key(float, "degrees of freedom of the t noise; inf: normal", above=0, infinite=True),
+    "latent.noise.half_width": Key(float, "the noise is uniform between plus and minus this", above=0),
+    "latent.noise.std": Key(float, "standard deviation of the noise", above=0),
+    "latent.codeword.dim": count("coordinates of the code of the class"),
+    "latent.codeword.std": Key(float, "their standard deviation around its mean", above=0),
+    "network.generator.components": Key(int, "of the mixture G learns; 0: none", low=0),
+    "network.generator.scale": Key(str, "of each component", choices=("diagonal", "full")),
+    "network.generator.scale_init": Key(float, "where the scales start", above=0),
+    "network.generator.scale_signs": Key(bool, "they start uniform between plus and minus that"),
+    "network.generator.codeword": Key(int, "coordinates of the noise of the class's code", low=0),
+    "network.generator.code": Key(
+        str, "the code's mean: the class's index, the same scaled to at most 1, one-hot", choices=CODES
+    ),
+    "network.generator.kernel_sizes": Key(list[int], "height and width of the kernels of each of G's layers", low=1),
+    "network.discriminator.kernel_sizes": Key(list[int], "the same for D's", low=1),
+    "network.discriminator.noise": Key(float, "standard deviation of the noise on D's images, in training", low=0),
+    "network.discriminator.kernels": Key(int, "of minibatch discrimination; 0: none", low=0),
+    "network.discriminator.kernel_dim": count("numbers that each of them compares"),
+    "network.discriminator.keep": probability("share of D's activations that dropout keeps"),
     "network.generator.hidden": Key(list[int], "widths of G's hidden layers", low=1),
     "network.generator.activation": Key(str, "between G's layers", choices=ACTIVATIONS),
     "network.discriminator.hidden": Key(list[int], "widths of D's hidden layers", low=1),

@@ -19,7 +19,7 @@ import torch
 from filelock import FileLock
 from torch import Tensor, nn
 
-from ganrepro.data.images import ImageData
+from ganrepro.data.images import ImageData, Images
 from ganrepro.errors import UserError
 from ganrepro.judges import INCEPTION_FILES, INCEPTION_SHA256, Classifier, Inception, fit, recipe_hash, untrained
 from ganrepro.metrics.frechet import frechet_distance
@@ -36,13 +36,17 @@ DIRECTIONS = 5000  # training images, at most, whose principal directions stand 
 
 @dataclass(frozen=True)
 class Judged:
-    """What a scorer says of n images. features: float64 [n, dim]; probabilities: float64 [n, classes] or None."""
+    """What a scorer says of n images. features: float64 [n, dim]; log_probabilities: float64 [n, classes] or None."""
 
     features: Tensor
-    probabilities: Tensor | None
+    log_probabilities: Tensor | None
 
     def __getitem__(self, which: slice) -> "Judged":
-        return Judged(self.features[which], None if self.probabilities is None else self.probabilities[which])
+        return Judged(self.features[which], None if self.log_probabilities is None else self.log_probabilities[which])
+
+    @property
+    def probabilities(self) -> Tensor | None:
+        return None if self.log_probabilities is None else self.log_probabilities.exp()
 
     @property
     def finite(self) -> bool:
@@ -76,10 +80,10 @@ class Scorer:
         features = torch.cat([features.cpu() for features, _ in parts]).double()
         if parts[0][1] is None:
             return Judged(features, None)
-        return Judged(features, torch.cat([logits.cpu() for _, logits in parts]).double().softmax(1))
+        return Judged(features, torch.cat([logits.cpu() for _, logits in parts]).double().log_softmax(1))
 
     def judge_samples(self, images: Tensor, batch: int = 500) -> Judged:
-        """A generator's images, judged as pictures; features and probabilities are NaN where an image is not finite.
+        """A generator's images, judged as pictures; features and log-probabilities are NaN where it is not finite.
 
         Raises UserError for data without a fixed range: what their values mean as pictures depends on the batch.
         """
@@ -89,8 +93,8 @@ class Scorer:
         broken = ~images.flatten(1).isfinite().all(1).cpu()
         if broken.any():
             judged.features[broken] = math.nan
-            if judged.probabilities is not None:
-                judged.probabilities[broken] = math.nan
+            if judged.log_probabilities is not None:
+                judged.log_probabilities[broken] = math.nan
         return judged
 
     def real(self, split: str, n: int, draw: int = 0) -> Judged:
@@ -102,7 +106,11 @@ class Scorer:
 
     def data_pixels(self, split: str, n: int, draw: int = 0) -> Tensor:
         """The pixels behind `real`. Raises ValueError where the split holds fewer than n."""
-        return getattr(self.data, split).pixels[self._chosen(split, n, draw)]
+        return self.data_images(split, n, draw).pixels
+
+    def data_images(self, split: str, n: int, draw: int = 0) -> Images:
+        """As `data_pixels`, with their labels."""
+        return getattr(self.data, split)[self._chosen(split, n, draw)]
 
     def shares(self, split: str) -> Tensor:
         """The share of each class among all labels of a split: float64 [classes]."""
@@ -159,11 +167,11 @@ class Scorer:
             path = self.folder / f"{key}.pt"
             try:
                 stored = read_checkpoint(path)
-                self.kept[key] = Judged(*stored["judged"]) if "judged" in stored else stored["value"]
-            except (UserError, KeyError):  # absent or damaged
+                self.kept[key] = Judged(*stored["judged_log"]) if "judged_log" in stored else stored["value"]
+            except (UserError, KeyError):  # absent, damaged, or of before: "judged" held probabilities
                 value = self.kept[key] = compute()
                 judged = isinstance(value, Judged)
-                stored = {"judged": (value.features, value.probabilities)} if judged else {"value": value}
+                stored = {"judged_log": (value.features, value.log_probabilities)} if judged else {"value": value}
                 with FileLock(self.folder / ".lock"):
                     write_atomically(path, partial(torch.save, stored))
         return self.kept[key]

@@ -16,13 +16,14 @@ import torch
 from omegaconf import OmegaConf
 
 from ganrepro import loggers
-from ganrepro.adversarial import AdversarialModule, evaluating
+from ganrepro.adversarial import AdversarialModule
 from ganrepro.assemble import classes_of, data_of, device_of, identity_of, module_of
 from ganrepro.build import build
 from ganrepro.cells import Cell
 from ganrepro.errors import UserError
 from ganrepro.evaluation import Evaluated
 from ganrepro.inputs import load_input
+from ganrepro.modes import evaluating
 from ganrepro.provenance import hardware, provenance
 from ganrepro.recorder import Recorder, weights_of, write_arrays
 from ganrepro.runs import RunFolder, write_atomically

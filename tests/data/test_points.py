@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from ganrepro.data.points import GaussianMixture, Ring
+from ganrepro.data.points import Blobs, GaussianMixture, Ring
 from ganrepro.errors import UserError
 
 LINE = GaussianMixture([[-1.0], [1.5]], [0.6, 0.4], [3.0, 1.0])
@@ -142,3 +142,26 @@ def test_the_ring_s_picture_has_one_scale_whatever_the_points(noise: torch.Gener
     assert len(green["far"][0]) > 0
     assert green["far"][1].min() > width.max()
     assert (ring.picture(torch.full((5, 2), math.inf)) == shown["far"]).all()
+
+
+@pytest.mark.parametrize(("modes", "std", "centre"), [(1, 0.3, 0.0), (2, 0.15, 0.6)])
+def test_blobs_are_one_set_of_points_in_new_orders(modes: int, std: float, centre: float) -> None:
+    data = Blobs(modes=modes, points=400)
+    feed, other = data.feed(0), data.feed(1)
+    seen = torch.cat([feed.batch(start, 50) for start in range(0, 400, 50)])
+    again = torch.cat([feed.batch(start, 50) for start in range(400, 800, 50)])
+    assert not torch.equal(seen, again)
+    assert not torch.equal(seen, other.batch(0, 400))
+    for points in (again, other.batch(400, 400)):
+        assert torch.equal(points[points[:, 0].argsort()], seen[seen[:, 0].argsort()])
+    apart = seen - (centre * seen.sum(1, keepdim=True).sign())
+    assert apart.std().item() == pytest.approx(std, rel=0.1)
+    assert ((seen.sum(1) > 0).sum().item() == 200) or modes == 1
+    assert Blobs(modes).fingerprint == data.fingerprint != Blobs(modes, points=300).fingerprint
+    assert len(data.examples(64)) == 64
+
+
+@pytest.mark.parametrize(("modes", "points"), [(3, 400), (0, 400), (2, 0)])
+def test_blobs_that_there_are_not(modes: int, points: int) -> None:
+    with pytest.raises(UserError, match="1 or 2"):
+        Blobs(modes, points)

@@ -24,7 +24,7 @@ def judged(classes: list[int], sure: float = 0.99) -> Judged:
     """Each taken for its class, so surely."""
     probabilities = torch.full((len(classes), 10), (1 - sure) / 9, dtype=torch.float64)
     probabilities[torch.arange(len(classes)), torch.tensor(classes)] = sure
-    return Judged(torch.zeros(len(classes), 1), probabilities)
+    return Judged(torch.zeros(len(classes), 1), probabilities.log())
 
 
 def grey(*levels: int) -> Tensor:

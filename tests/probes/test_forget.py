@@ -58,7 +58,8 @@ class Detector:
 
     def judge_samples(self, images: Tensor) -> Judged:
         there = (images.amax((1, 2, 3)) > 0.7).double()
-        return Judged(torch.stack([there, images.mean((1, 2, 3)).double()], 1), torch.stack([1 - there, there], 1))
+        features = torch.stack([there, images.mean((1, 2, 3)).double()], 1)
+        return Judged(features, torch.stack([1 - there, there], 1).log())
 
     def judge(self, pixels: Tensor) -> Judged:
         return self.judge_samples(DATA.normalise(pixels))
@@ -103,7 +104,7 @@ def test_the_same_by_who_has_it(noise: torch.Generator) -> None:
 
 def test_rates_by_hand() -> None:
     def judged(*classes: int) -> Judged:
-        return Judged(torch.zeros(4, 1), torch.eye(3)[list(classes)].double())
+        return Judged(torch.zeros(4, 1), torch.eye(3)[list(classes)].double().log())
 
     found = rates({"before": judged(0, 1, 1, 2), "dropped": judged(1, 1, 2, 2), "random": judged(0, 0, 0, 0)}, 0)
     assert found == pytest.approx(

@@ -11,6 +11,9 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+import planted_tgan_claims
+from planted_tgan_claims import Course
+
 from ganrepro.report.claims import load_claims
 from ganrepro.report.measured import Claim, rivals
 
@@ -228,6 +231,8 @@ FAILS |= {
 }
 FAILS |= {name: of_the_bound(name, metric, bad) for name, (metric, _, bad) in BOUNDED.items()}
 FAILS |= {name: paired(name, 3) for name in PAIRED}
+HOLDS |= planted_tgan_claims.HOLDS
+FAILS |= planted_tgan_claims.FAILS
 
 BEST = {"lsgan.late": {"frechet": 30.0}}  # where the best update is judged beside the last
 
@@ -250,6 +255,8 @@ def one_run(claim: Claim, measured: Any, cell: Mapping[str, Any]) -> dict[str, A
     name = ",".join(f"{key}={value}" for key, value in cell.items())
     place = {"cell": f"{name}-0", "coordinates": dict(cell)} if cell else {}
     data = {"data": {"name": claim["data"]}} if "data" in claim else {}
+    if isinstance(measured, Course):
+        return measured.run | place
     if isinstance(measured, Both):
         rows = [{"generator_updates": 400 * n, measured.metric: value} for n, value in enumerate(measured.rows)]
         return _found(measured.final) | {"rows": rows, **place}

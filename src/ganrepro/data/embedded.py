@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits, load_sample_images
 
+from ganrepro.data.few import few
 from ganrepro.data.images import ImageData, Images, refolded
 from ganrepro.errors import UserError
 
@@ -27,21 +28,27 @@ class Digits(ImageData):
     """
 
     def __init__(
-        self, size: int = 8, value_range: Sequence[float] = (0.0, 1.0), stand_in_for: str | None = None
+        self,
+        size: int = 8,
+        value_range: Sequence[float] = (0.0, 1.0),
+        stand_in_for: str | None = None,
+        images: int | None = None,
+        pick: str = "last_of_class",
     ) -> None:
         """`size`: height and width after Pillow's antialiased bilinear resizing (8: as stored).
 
         Pillow resizes in integers, so the pixels and the fingerprint are the same on every machine.
-        Raises UserError for a size below 1.
+        `images`, `pick`: how many training images are kept, and which (ganrepro.data.few); None: all.
+        Raises UserError for a size below 1, and as `few` does.
         """
         stored = load_digits()
         pixels = _resized(np.rint(stored.images * (255 / 16)).astype(np.uint8), size)
-        images = Images(pixels, torch.from_numpy(stored.target.astype(np.int64)))[_order(len(pixels))]
+        digits = Images(pixels, torch.from_numpy(stored.target.astype(np.int64)))[_order(len(pixels))]
         super().__init__(
             "digits",
-            train=images[:TRAIN],
-            validation=images[TRAIN : TRAIN + VALIDATION],
-            test=images[TRAIN + VALIDATION :],
+            train=few(digits[:TRAIN], images, pick),
+            validation=digits[TRAIN : TRAIN + VALIDATION],
+            test=digits[TRAIN + VALIDATION :],
             classes=[str(name) for name in stored.target_names],
             value_range=value_range,
             stand_in_for=stand_in_for,

@@ -175,6 +175,38 @@ class Ring(GaussianMixture):
         return _drawn(figure)
 
 
+class Blobs(GaussianMixture):
+    """The toy data of DeLiGAN (val-iisc/deligan, Toy): a fixed set of points in the plane, of one Gaussian or of two.
+
+    One has mean 0 and std 0.3; two have std 0.15 and lie at (0.6, 0.6) and (-0.6, -0.6). What is measured is the
+    distance to the Gaussians; the set, always the same, is what is trained on.
+    """
+
+    name = "blobs"
+
+    def __init__(self, modes: int = 2, points: int = 400) -> None:
+        """Raises UserError for other numbers of modes, and for fewer than one point."""
+        if modes not in (1, 2) or points < 1:
+            raise UserError(f"data.modes={modes} data.points={points}: blobs are 1 or 2, of at least one point.")
+        means, std = ([[0.0, 0.0]], 0.3) if modes == 1 else ([[0.6, 0.6], [-0.6, -0.6]], 0.15)
+        super().__init__(means, [std] * modes, [1.0] * modes)
+        self.points = self.stratified(points, stream(0, "blobs", modes))
+        self.fingerprint = f"{self.fingerprint}-{points}"
+
+    def feed(self, seed: int, device: torch.device | str = "cpu") -> PointFeed:
+        """The points in batches, in another order every time they have all been seen."""
+
+        def shuffled(n: int, generator: torch.Generator) -> Tensor:
+            points = self.points.to(generator.device)
+            return points[torch.randperm(n, generator=generator, device=generator.device)]
+
+        return PointFeed(shuffled, seed, device, size=len(self.points))
+
+    def examples(self, n: int) -> Tensor:
+        """n of the points at most, taken evenly from all."""
+        return self.points[:: max(1, len(self.points) // n)][:n]
+
+
 def _drawn(figure: Any) -> np.ndarray:
     """A matplotlib figure as uint8 [height, width, 3]."""
     buffer = io.BytesIO()

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from filelock import FileLock
 
+from ganrepro.data.few import few
 from ganrepro.data.images import ImageData, Images
 from ganrepro.errors import DataMissing, UserError
 
@@ -59,17 +60,22 @@ class MNIST(ImageData):
         validation: int = 10_000,
         value_range: Sequence[float] = (0.0, 1.0),
         stand_in_for: str | None = None,
+        images: int | None = None,
+        pick: str = "last_of_class",
     ) -> None:
         """`root` holds MNIST/raw; `validation` is the number of last training images held out.
 
+        `images`, `pick`: how many of the others are trained on, and which (ganrepro.data.few); None: all.
         Raises DataMissing where files are absent and not fetched, UserError where one is corrupt or `root`
-        cannot be written.
+        cannot be written, and as `few` does.
         """
         from torchvision import datasets
 
         substitute = "data=digits (8x8 digits that need no download)"
         splits = _mnist_splits("MNIST", datasets.MNIST, MNIST_FILES, root, download, validation, substitute)
-        super().__init__("mnist", *splits, [str(digit) for digit in range(10)], value_range, stand_in_for)
+        train, held_out, test = splits
+        digits = [str(digit) for digit in range(10)]
+        super().__init__("mnist", few(train, images, pick), held_out, test, digits, value_range, stand_in_for)
 
 
 class FashionMNIST(ImageData):
@@ -82,13 +88,17 @@ class FashionMNIST(ImageData):
         validation: int = 10_000,
         value_range: Sequence[float] = (0.0, 1.0),
         stand_in_for: str | None = None,
+        images: int | None = None,
+        pick: str = "last_of_class",
     ) -> None:
         """As MNIST; `root` holds FashionMNIST/raw."""
         from torchvision import datasets
 
         kind, substitute = datasets.FashionMNIST, "data=mnist, or data=digits (8x8 digits, no download)"
         splits = _mnist_splits("Fashion-MNIST", kind, FASHION_MNIST_FILES, root, download, validation, substitute)
-        super().__init__("fashion_mnist", *splits, kind.classes, value_range, stand_in_for)
+        train, held_out, test = splits
+        train = few(train, images, pick)
+        super().__init__("fashion_mnist", train, held_out, test, kind.classes, value_range, stand_in_for)
 
 
 class CIFAR10(ImageData):
@@ -102,6 +112,8 @@ class CIFAR10(ImageData):
         value_range: Sequence[float] | None = (0.0, 1.0),
         scaling: str = "range",
         stand_in_for: str | None = None,
+        images: int | None = None,
+        pick: str = "last_of_class",
     ) -> None:
         """As MNIST; `root` holds cifar-10-batches-py with all six batches and batches.meta.
 
@@ -123,6 +135,7 @@ class CIFAR10(ImageData):
         stored, tested = kind(folder, train=True), kind(folder, train=False)
         train, held_out = _hold_out(_images(stored.data.transpose(0, 3, 1, 2), stored.targets), validation)
         test = _images(tested.data.transpose(0, 3, 1, 2), tested.targets)
+        train = few(train, images, pick)
         super().__init__("cifar10", train, held_out, test, stored.classes, value_range, stand_in_for, scaling=scaling)
 
 

@@ -5,6 +5,7 @@ chosen, and its `mode`, max or min; with `at_start = True` the untrained network
 """
 
 from ganrepro.evaluation.base import Evaluated
+from ganrepro.evaluation.class_diversity import ClassDiversityEvaluation
 from ganrepro.evaluation.conditional import ConditionalEvaluation
 from ganrepro.evaluation.density import DensityEvaluation
 from ganrepro.evaluation.diversity import DiversityEvaluation
@@ -14,11 +15,13 @@ from ganrepro.evaluation.gradients import GradientEvaluation
 from ganrepro.evaluation.inception import InceptionScoreEvaluation
 from ganrepro.evaluation.likelihood import LikelihoodEvaluation
 from ganrepro.evaluation.logits import LogitGradientEvaluation
+from ganrepro.evaluation.noise import NoiseEvaluation
 from ganrepro.evaluation.one_nn import OneNNEvaluation
 from ganrepro.evaluation.probed import ProbedEvaluation
 from ganrepro.evaluation.ring import RingEvaluation
 
 __all__ = [
+    "ClassDiversityEvaluation",
     "ConditionalEvaluation",
     "DensityEvaluation",
     "DiversityEvaluation",
@@ -29,6 +32,7 @@ __all__ = [
     "InceptionScoreEvaluation",
     "LikelihoodEvaluation",
     "LogitGradientEvaluation",
+    "NoiseEvaluation",
     "OneNNEvaluation",
     "ProbedEvaluation",
     "RingEvaluation",

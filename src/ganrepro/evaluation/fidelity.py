@@ -67,10 +67,10 @@ def fidelity(judged: Judged, scorer: Scorer) -> dict[str, float]:
         confidence, classes = judged.probabilities.max(1)
         counts = torch.bincount(classes, minlength=judged.probabilities.shape[1])
         metrics |= {"balance": balance(counts), "confidence": confidence.mean().item()}
-        real = scorer.real("test", scorer.count("test", len(classes))).probabilities
-        assert real is not None
-        for name, probabilities in (("inception_score", judged.probabilities), ("inception_score/real", real)):
-            metrics[name], _ = inception_score(probabilities, splits=1)
+        real = scorer.real("test", scorer.count("test", len(classes)))
+        for name, said in (("inception_score", judged), ("inception_score/real", real)):
+            assert said.log_probabilities is not None
+            metrics[name], _ = inception_score(said.log_probabilities, splits=1)
         for split, prefix in (("test", ""), ("validation", "valid/")):
             shares = scorer.shares(split)
             found = covered(counts, shares, len(classes)).sum().item()

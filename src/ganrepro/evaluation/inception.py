@@ -38,7 +38,7 @@ class InceptionScoreEvaluation:
     def __call__(self, gan: Sampler, data: ImageData, streams: Streams, final: bool) -> Evaluated:
         scorer = scorer_of(data, self.scorers, prefer_inception=True)
         real = scorer.real("test", min(self.samples, len(data.test)))
-        if real.probabilities is None:
+        if real.log_probabilities is None:
             raise UserError(
                 f"An inception score needs classes, and {data.name} has no labels.\n"
                 "Put Inception's weights, pt_inception-2015-12-05-6726825d.pth, into the folder of the data."
@@ -46,17 +46,18 @@ class InceptionScoreEvaluation:
         z = gan.latent.sample(self.samples, streams("samples"))
         images = torch.cat([gan.images(part) for part in z.split(self.batch)])
         judged = scorer.judge_samples(images, self.batch)
-        assert judged.probabilities is not None
-        score, deviation = inception_score(judged.probabilities, self.splits)
+        assert judged.log_probabilities is not None
+        score, deviation = inception_score(judged.log_probabilities, self.splits)
         metrics = {"inception_score": score, "inception_score_std": deviation}
         for split, prefix in (("test", ""), ("validation", "valid/")):
             distance, floor = scorer.frechet(judged, split), scorer.floor(split, scorer.count(split, self.samples))
             metrics |= {f"{prefix}frechet": distance, f"{prefix}frechet_ratio": distance / floor if floor else math.nan}
-        metrics["inception_score/real"], _ = inception_score(real.probabilities, min(self.splits, len(real.features)))
+        parts = min(self.splits, len(real.features))
+        metrics["inception_score/real"], _ = inception_score(real.log_probabilities, parts)
         metrics["inception/published"] = float(scorer.name == "inception")
         arrays = {
             "samples": data.to_uint8(images[:SHOWN]).cpu().numpy(),
-            "mean_probabilities": judged.probabilities.mean(0).numpy(),
+            "mean_probabilities": judged.log_probabilities.exp().mean(0).numpy(),
             "scorer": np.array(scorer.name),
         }
         return Evaluated(metrics, {"inception": arrays} if final else {})

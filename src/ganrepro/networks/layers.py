@@ -9,14 +9,23 @@ from torch import Tensor, nn
 from ganrepro.streams import stream
 
 
-class Dropout(nn.Module):
-    """Keeps each element of each example with probability `keep` and scales it by 1/keep, in training only.
-
-    `generator` is set by the training module: torch's own dropout draws from the global generator, and then a
-    resumed run is not the same run.
+class Random(nn.Module):
+    """A layer that draws in training. `generator` is set by the training module: torch's own layers draw from the
+    global generator, and then a resumed run is not the same run.
     """
 
     generator: torch.Generator | None = None
+
+    @property
+    def own_stream(self) -> torch.Generator:
+        """Raises RuntimeError before `generator` is set."""
+        if self.generator is None:
+            raise RuntimeError(f"{type(self).__name__} in training needs its generator: AdversarialModule.use_streams")
+        return self.generator
+
+
+class Dropout(Random):
+    """Keeps each element of each example with probability `keep` and scales it by 1/keep, in training only."""
 
     def __init__(self, keep: float) -> None:
         super().__init__()
@@ -25,10 +34,21 @@ class Dropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.keep == 1:
             return x
-        if self.generator is None:
-            raise RuntimeError("Dropout in training needs its generator: use AdversarialModule.use_stream")
-        mask = torch.empty_like(x).bernoulli_(self.keep, generator=self.generator)
+        mask = torch.empty_like(x).bernoulli_(self.keep, generator=self.own_stream)
         return x * mask.div_(self.keep)
+
+
+class InputNoise(Random):
+    """Adds independent N(0, std^2) numbers, in training only."""
+
+    def __init__(self, std: float) -> None:
+        super().__init__()
+        self.std = std
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.std == 0:
+            return x
+        return x + torch.empty_like(x).normal_(0.0, self.std, generator=self.own_stream)
 
 
 class Maxout(nn.Module):

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganrepro.adversarial import AdversarialModule, evaluating
+from ganrepro.adversarial import AdversarialModule
 from ganrepro.feeds import ImageFeed
+from ganrepro.modes import evaluating
 from ganrepro.streams import stream
 
 

@@ -9,7 +9,11 @@ One file a paper in conf/claims. Each entry has:
                                (probes.<probe>.<scalar> is what a probe of the run found); or a scalar of metrics.jsonl
                                `at: mean` (over the rows that hold it), `change` (the last such row less the first) or
                                `swing` (the standard deviation of at least three such rows of the run's second half;
-                               with log, of their logarithms; it takes no `against`)
+                               with log, of their logarithms; it takes no `against`), or `mean_after` and
+                               `slope_after` (their mean, and the slope of their least-squares line per 1,000 updates,
+                               over at least three rows of more updates than `from`; no `against`, no `log`). A list
+                               of metrics: the first that a run has, where one cell's runs call it otherwise
+    from (optional)            generator updates, for these two; without a longer run the claim is `not run`
     against (optional)         a second metric of the same run: judged is metric - against, so paired by seed
     log (optional)             true: judged is the logarithm, so that a difference is a factor
     versus (optional)          the choices of a second cell of the same study, or a list of them: judged is the
@@ -22,6 +26,9 @@ One file a paper in conf/claims. Each entry has:
     ceiling (optional)         a rule of success: where every run of both cells succeeds by it, or none does, nothing
                                can be told
     cheaper (optional)         metrics that must besides be lower than the rival's, on the average
+    several (optional)         {each: prefix, at_least: number}: the test is of every metric that begins so, one by one,
+                               and has to hold of so many; `metric` is what is shown of all of them
+    same (optional)            fields of the record, such as hardware, that have to be the same in all runs compared
     also (optional)            a second statement, or a list of them: {says, test, arguments} on the same values is
                                told in the reason. With a metric of its own (and `against`, `log`, `at` and one or
                                some of the claim's `versus` where wanted) it has to hold too: the worst verdict counts
@@ -44,9 +51,8 @@ Runs on other data than the paper's judge a claim on these: the reason then name
 """
 
 import hashlib
-import inspect
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,18 +60,13 @@ from typing import Any
 import yaml
 
 from ganrepro.errors import UserError
-from ganrepro.report.criteria import COUNTED, TESTS
-from ganrepro.report.events import CALLED, wrong_rule
+from ganrepro.report.claim_checks import check
+from ganrepro.report.events import CALLED
 from ganrepro.report.findings import find, measure, named_cell
-from ganrepro.report.measured import Claim, chosen, is_factor, rivals
+from ganrepro.report.measured import AT, LATER, Claim, chosen, is_factor, names_of, rivals
 from ganrepro.report.records import Run, scales_of, shown_cell
 from ganrepro.report.statistics import Interval
 
-KEYS = {"id", "says", "source", "figure", "study", "scales", "cells"}
-KEYS |= {"metric", "at", "test", "arguments", "seeds", "needs"}
-OPTIONAL = {"against", "dose", "floor", "data", "versus", "log", "rule", "ceiling", "cheaper", "also"}
-AT = {"final": "last", "best": "best", "mean": "mean of the rows", "change": "last row less the first"}
-AT |= {"swing": "swing in the second half"}
 OTHER = {"final": "best", "best": "final"}  # what is shown beside
 
 
@@ -90,7 +91,7 @@ class Verdict:
         at, value, other = self.claim["at"], self.shown[0] or self.value, self.shown[1] or self.other
         if self.other:
             return f"{value} ({AT[at]}), {other} ({AT[OTHER[at]]})"
-        return str(value) if at in OTHER else f"{value} ({AT[at]})"
+        return str(value) if at in OTHER else f"{value} ({AT[at].format(**self.claim)})"
 
 
 # Reading. ------------------------------------------------------------------------------------------------------
@@ -111,58 +112,9 @@ def load_claims(claims_dir: Path, paper: str = "*") -> list[Claim]:
         except (OSError, yaml.YAMLError) as error:
             raise UserError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
         for entry in entries:
-            _check(path, entry, {claim["id"] for claim in claims})
+            check(path, entry, {claim["id"] for claim in claims})
             claims.append(entry)
     return claims
-
-
-def _check(path: Path, entry: Any, taken: set[str]) -> None:
-    if not isinstance(entry, dict) or "id" not in entry or entry["id"] in taken:
-        raise UserError(f"{path}: every claim is a mapping with an id of its own, not {str(entry)[:60]!r}.")
-    wrong = (KEYS - entry.keys()) | (entry.keys() - KEYS - OPTIONAL)
-    if wrong:
-        raise UserError(f"{path}: {entry['id']}: missing or unknown: {', '.join(sorted(wrong))}.")
-    tests = COUNTED if "rule" in entry else TESTS
-    if entry["test"] not in tests or entry["at"] not in AT:
-        names = f"test is one of {', '.join(tests)}; at is one of {', '.join(AT)}"
-        raise UserError(f"{path}: {entry['id']}: {names}.")
-    place = f"{path}: {entry['id']}"
-    given = [()] * (1 + len(rivals(entry)) if "rule" in entry else 1)
-    _check_arguments(place, tests[entry["test"]], given, entry["arguments"])
-    if "rule" in entry and (why := wrong_rule(entry["metric"], entry["rule"])):
-        raise UserError(f"{place}: rule: {why}.")
-    floors = entry.get("floor", [])
-    for each in [floors] if isinstance(floors, dict) else floors:
-        if each.keys() not in ({"metric", "below"}, {"metric", "above"}):
-            raise UserError(f"{place}: floor: it has a metric, and either below or above.")
-    if entry["at"] == "swing" and {"against", "rule"} & entry.keys():
-        raise UserError(f"{place}: at: swing takes no against and no rule.")
-    if "ceiling" in entry and (why := wrong_rule("success", entry["ceiling"]) if rivals(entry) else "it takes versus"):
-        raise UserError(f"{place}: ceiling: {why}.")
-    also = entry.get("also", [])
-    for part in [also] if isinstance(also, dict) else also:
-        _check_also(f"{place}: also", entry, part)
-
-
-def _check_also(place: str, entry: Claim, part: Any) -> None:
-    needed, own = {"says", "test", "arguments"}, {"metric", "against", "log", "at", "versus"}
-    known = isinstance(part, dict) and needed <= part.keys() <= needed | own
-    if not known or part["test"] not in TESTS or part.get("at", "final") not in AT:
-        raise UserError(f"{place}: it has says, arguments, and a test of {', '.join(TESTS)}.")
-    if own & part.keys() and ("metric" not in part or "rule" in entry):
-        raise UserError(f"{place}: only a metric of its own takes {', '.join(sorted(own - {'metric'}))}; no rule does.")
-    if part.get("at", entry["at"]) == "swing" and "against" in part:
-        raise UserError(f"{place}: at: swing takes no against.")
-    if any(cell not in rivals(entry) for cell in rivals(part)):
-        raise UserError(f"{place}: versus: these cells are not among the claim's.")
-    _check_arguments(place, TESTS[part["test"]], [()], part["arguments"])
-
-
-def _check_arguments(place: str, test: Callable[..., Any], first: Sequence[Any], arguments: Any) -> None:
-    try:
-        inspect.signature(test).bind(*first, **arguments)
-    except TypeError as error:
-        raise UserError(f"{place}: {test.__name__}: {error}.") from None
 
 
 def claims_for(study: str, claims_dir: Path) -> dict[str, str]:
@@ -185,6 +137,8 @@ def judge(claim: Claim, runs: Sequence[Run], scale: str, at: str | None = None) 
         return Verdict(claim, scale, "not run", f"needs {claim['needs']}")
     if lacking := _lacking(claim, groups):
         return Verdict(claim, scale, "not run", f"{lacking}: {command(claim, scale)}", runs=tuple(finished))
+    if reason := _too_short(claim, finished):
+        return Verdict(claim, scale, "not run", reason, runs=tuple(finished), notes=tuple(notes))
     outcome = find(claim, groups, claim["at"])
     beside = measure(claim, groups, OTHER[claim["at"]]) if claim["at"] in OTHER else (None, "")
     if beside == (outcome.value, outcome.shown):
@@ -225,12 +179,20 @@ def _other_data(claim: Claim, finished: Sequence[Run]) -> str:
     return f"needs {claim['needs']}; these runs are on {stand_in_of(finished) or ' and '.join(sorted(names))}"
 
 
+def _too_short(claim: Claim, finished: Sequence[Run]) -> str:
+    """Why these runs end before the claim's `from`, or ""."""
+    wanted = max((int(run.record.get("updates_wanted") or 0) for run in finished), default=0)
+    if claim["at"] not in LATER or wanted > claim["from"]:
+        return ""
+    return f"needs runs longer than {claim['from']:,} updates; the longest of these has {wanted:,}"
+
+
 def judged(claim: Claim) -> str:
     """What is judged, in a word: "recognised/lines − recognised/random"."""
     if "rule" in claim:
         what = CALLED[claim["metric"]]
     else:
-        what = claim["metric"] + (f" − {claim['against']}" if "against" in claim else "")
+        what = " or ".join(names_of(claim)) + (f" − {claim['against']}" if "against" in claim else "")
     if "dose" in claim:
         return f"slope of {what} against log {claim['dose']}"
     if not rivals(claim):
@@ -255,11 +217,17 @@ def stand_in_of(runs: Sequence[Run]) -> str:
 
 
 def command(claim: Claim, scale: str) -> str:
-    """What to type for the runs a claim needs."""
+    """What to type for the runs a claim needs; of a rival that is outside the study's grid, a command of its own."""
     whole_grid = "dose" in claim or rivals(claim)
-    sweep = "-m " if whole_grid else ""
-    choices = "" if rivals(claim) else "".join(f" {key}={value}" for key, value in claim["cells"].items())
-    return f"python run.py {sweep}experiment={claim['study']} scale={scale}{choices}"
+    words = f"experiment={claim['study']} scale={scale}"
+    if not whole_grid:
+        return f"python run.py {words}{_typed(claim['cells'])}"
+    apart = [cell for cell in rivals(claim) if cell.keys() - claim["cells"].keys()]
+    return " and ".join([f"python run.py -m {words}", *(f"python run.py {words}{_typed(cell)}" for cell in apart)])
+
+
+def _typed(choices: Mapping[str, Any]) -> str:
+    return "".join(f" {key}={value}" for key, value in choices.items())
 
 
 def board(claims: Sequence[Claim], runs: Sequence[Run], study: str, scale: str) -> list[Verdict]:

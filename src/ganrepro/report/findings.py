@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from ganrepro.errors import UserError
@@ -10,6 +11,7 @@ from ganrepro.report.criteria import COUNTED, TESTS, Finding, extremes, report_o
 from ganrepro.report.events import count
 from ganrepro.report.measured import FEWEST_DOSES, Claim, besides, is_factor, rivals, value_of, values_of
 from ganrepro.report.records import Run
+from ganrepro.report.several import several
 from ganrepro.report.statistics import Count, Interval, mean_interval
 
 Groups = Sequence[Sequence[Run]]
@@ -129,10 +131,11 @@ def _tested(
         return Finding("not reproduced" if len({run.seed for run in everyone}) >= fewest else "inconclusive")
     if claim["test"] == "report_only":
         return report_only(values)
-    finding = TESTS[claim["test"]](values, **claim["arguments"]) if len(values) > 1 else None
+    test = TESTS[claim["test"]] if "several" not in claim else partial(several, claim, groups, at)
+    finding = test(values, **claim["arguments"]) if len(values) > 1 else None
     if len(values) < fewest:
         return _too_few(claim, len(values), finding)
-    if reason := floor(claim, everyone, at) or hidden(claim, groups, at):
+    if reason := floor(claim, everyone, at) or hidden(claim, groups, at) or unlike(claim, everyone):
         return Finding("inconclusive", reason)
     if finding is None:
         raise UserError(f"{claim['id']}: seeds: {fewest} gives no interval; a judged claim needs at least 2.")
@@ -177,6 +180,12 @@ def hidden(claim: Claim, groups: Groups, at: str) -> str:
         return ""
     counts: list[Count] = [count(members, "success", at, claim["ceiling"])[0] for members in groups]
     return extremes(counts[0], counts[1])
+
+
+def unlike(claim: Claim, runs: Sequence[Run]) -> str:
+    """Why runs that have to share a field of their records do not compare, or ""."""
+    apart = [field for field in claim.get("same", ()) if len({str(run.record.get(field)) for run in runs}) > 1]
+    return f"these runs differ in {' and '.join(apart)}" if apart else ""
 
 
 def _with_costs(claim: Claim, finding: Finding, groups: Groups) -> Finding:

@@ -20,6 +20,7 @@ TITLES = {
     "lsgan": 'Mao et al. 2017, "Least Squares Generative Adversarial Networks"',
     "dcgan": "Radford et al. 2016, "
     '"Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks"',
+    "tgan": "Sun et al. 2020, t-GAN (Neural Networks 122)",
 }
 PANELS = {  # Figure 2
     "gan_mnist": "a) MNIST",

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ganrepro.report import dcgan, lsgan
+from ganrepro.report import dcgan, lsgan, tgan
 from ganrepro.report.measured import Claim
 from ganrepro.report.page import Section
 from ganrepro.report.records import Run
 
-PAPERS = {"lsgan": lsgan, "dcgan": dcgan}  # each has TITLES, CONTROLS, OWN and sections
-STUDIES = lsgan.OWN.keys() | dcgan.OWN.keys()
+PAPERS = {"lsgan": lsgan, "dcgan": dcgan, "tgan": tgan}  # each has TITLES, CONTROLS, OWN and sections
+STUDIES = lsgan.OWN.keys() | dcgan.OWN.keys() | tgan.OWN.keys()
 
 
 def own_sections(study: str, runs: Sequence[Run], claims: Sequence[Claim], scale: str, out: Path) -> list[Section]:

@@ -17,9 +17,12 @@ def told(runs: Iterable[Run], metric: str) -> list[Run]:
 
 def _images(run: Run, prefix: str) -> float | None:
     """How many there were on each side, also in a run that goes on or diverged."""
-    if (last := run.value(f"{prefix}images")) is not None:
-        return last
-    return next((row[f"{prefix}images"] for row in reversed(run.rows) if f"{prefix}images" in row), None)
+    for name in (f"{prefix}real/images", f"{prefix}images"):  # the former where there can be more samples
+        if (last := run.value(name)) is not None:
+            return last
+        if rows := [row for row in run.rows if name in row]:
+            return rows[-1][name]
+    return None
 
 
 def has_best(run: Run) -> bool:
@@ -41,7 +44,7 @@ def rests_on(runs: Sequence[Run]) -> list[str]:
 def _of(run: Run) -> str:
     parts = []
     for prefix, what in (("", "test"), ("valid/", "validation")):
-        images, dims = run.value(f"{prefix}images"), run.value(f"{prefix}dims")
+        images, dims = _images(run, prefix), run.value(f"{prefix}dims")
         if images is not None and run.value(f"{prefix}frechet") is not None:
             parts.append(f"{images:,.0f} {what} images" + ("" if dims is None else f" in {dims:,.0f} dimensions"))
     listed = " and ".join(parts)

@@ -14,7 +14,7 @@ SIDE = 40  # pixels of each
 LARGEST = 1_000_000  # bytes of a sheet
 GAP, TITLE, MARK = 2, 26, 32
 GREY, BLUE, ORANGE = (150, 150, 150), (0, 114, 178), (213, 94, 0)
-SOURCES = ("fidelity", "inception", "conditional", "samples")  # arrays that may hold `samples`
+SOURCES = ("fidelity", "inception", "conditional", "classes", "samples")  # arrays that may hold `samples`
 
 Marks = Callable[[Run], tuple[bool | None, ...]]  # by column of marks: succeeded, failed, not known
 

@@ -18,7 +18,7 @@ PAPER_TABLES: dict[str, tuple[str, str, Callable[[Sequence[Run]], Table]]] = {
 }
 
 
-JUDGED = ("fidelity", "conditional", "inception", "calibration")  # evaluations that keep their scorer's name
+JUDGED = ("fidelity", "conditional", "inception", "calibration", "classes")  # evaluations that keep their scorer's name
 JUDGES = {
     "classifier": "a classifier trained here on the real images",
     "rotation net": "a rotation net, trained here to tell by how many quarter turns a real image is turned",
