@@ -44,7 +44,7 @@ def measured(
     latent: Latent = UNTOLD,
     **settings: Any,
 ) -> Evaluated:
-    gan = SimpleNamespace(latent=latent, images=images, networks={"generator": torch.nn.Linear(3, 2)})
+    gan = SimpleNamespace(latent=latent, images=images, networks={"generator": torch.nn.Linear(3, 2, device="meta")})
     given = {"samples": 300, "splits": 3, "batch": 300} | settings
     return ClassDiversityEvaluation(DATA, scorers=str(folder), **given)(gan, data, lambda *p: stream(0, *p), final)
 
