@@ -120,7 +120,7 @@ def test_a_grid_of_numbers_is_no_departure(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 REFUSED = {
-    "experiment=gan_minst": "Unknown study experiment=gan_minst. Did you mean gan_mnist?",
+    "experiment=gan_minst": "Unknown study experiment=gan_minst. Did you mean gan_mnist, tgan_mnist?",
     "los=gan": "Unknown key 'los'. Did you mean loss?",
     "loss=gin": "Unknown option loss=gin. Did you mean gan?",
     "norm=none": "Unknown option norm=none. Did you mean no_g? There are both, no_g, no_gd.",

@@ -51,7 +51,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 ERRORS = [
-    (["experiment=gan_minst"], "Unknown study experiment=gan_minst. Did you mean gan_mnist?"),
+    (["experiment=gan_minst"], "Unknown study experiment=gan_minst. Did you mean gan_mnist, tgan_mnist?"),
     (["experiment=gan_mnist", "los=gan"], "Unknown key 'los'. Did you mean loss?"),
     (["experiment=gan_mnist", "batch_size=0"], "batch_size=0: needs a whole number, at least 1"),
     (["experiment=gan_mnist", "data.value_range=[-1,1]"], "set data.value_range=[0,1]"),
@@ -118,6 +118,13 @@ def test_plan_prints_jobs_time_and_disk_and_starts_nothing(run: Run, tmp_path: P
     assert "time: about 5 min on two cores (by the study's budget)" in out  # 2 x 4 seeds; 2 min are for 3
     assert "MB" in out
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_plan_fetches_no_data(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("experiment=gan_mnist", "data=mnist", f"data.root={tmp_path / 'none'}", "plan=true")
+    assert code == cli.ERROR
+    assert "download=false" in err
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.fixture

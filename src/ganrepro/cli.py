@@ -75,6 +75,9 @@ def run(conf: Path, words: list[str]) -> int:
     overrides = [quoted(word, sweep) for word in words if word not in MULTIRUN]
     with hydra_at(conf):
         cells = cells_of(overrides, sweep)
+    if cells[0].config["plan"]:
+        for cell in cells:
+            fetch_nothing(cell.config)
     from ganrepro.assemble import check_fit, check_measurement, folder_of, is_measurement
     from ganrepro.how_to_run import how_to_run, stackable_weights, this_machine
     from ganrepro.plan import PICTURES, plan, run_bytes
@@ -114,6 +117,13 @@ def run(conf: Path, words: list[str]) -> int:
     if any(state_of(each, cell) != "skip" for each, cell, _ in runs):
         carry_out(conf, overrides, cells, folders, how.workers, sweep)
     return summarise(conf, cells, folders)
+
+
+def fetch_nothing(config: dict[str, Any]) -> None:
+    """A plan needs the data to know what is done, and must not load them down."""
+    for node in config, config.get("evaluation") or {}:
+        if isinstance(data := node.get("data"), dict) and "download" in data:
+            data["download"] = False
 
 
 def quoted(word: str, sweep: bool) -> str:

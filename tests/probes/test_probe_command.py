@@ -208,6 +208,15 @@ def test_a_classifiers_choices(trained: dict[str, Path]) -> None:
             LOOKS[name](Opened(gan, ImageData("bare", *bare), scorers, {}))
 
 
+def test_only_samples_that_the_sheet_shows_can_be_chosen(trained: dict[str, Path], look: Look, tmp_path: Path) -> None:
+    chosen = tmp_path / "choices.yaml"
+    chosen.write_text("pose: {left: [0, 1], right: [2, 199]}")
+    code, _, err = look(trained["convolutional"], "probe=pose", f"choices={chosen}")
+    assert (code, "samples from 0 to 149" in err) == (cli.ERROR, True)
+    assert look(trained["convolutional"], "probe=samples", "samples=200")[0] == 0
+    assert look(trained["convolutional"], "probe=pose", f"choices={chosen}")[0] == 0
+
+
 ERRORS = [
     (["probe=latent_wlak"], "did you mean latent_walk?"),
     (["probe=pose", "sed=3"], "Did you mean seed"),

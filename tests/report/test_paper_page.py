@@ -37,7 +37,7 @@ def rows(text):
 def test_everything_is_on_the_page(plant_all, root, tmp_path, claims_dir):
     plant_all()
     html, text = write(root, tmp_path / "out", claims_dir)
-    for title in [*SECTIONS, "Studies", "Notes"]:
+    for title in [*SECTIONS, "Studies"]:
         assert f"<h2>{title}</h2>" in html
         assert f"## {title}\n" in text
     assert {path.name for path in (tmp_path / "out").glob("*.png")} == PICTURES

@@ -39,6 +39,12 @@ class Opened:
     seed: int = 0
     samples: int | None = None
     layer: int | None = None
+    sheet: int = SHEET  # samples on the numbered sheet that is there to choose from
+
+    @property
+    def choosable(self) -> int:
+        """The first so many samples can be chosen: somebody can have seen them."""
+        return min(self.sheet, self.samples or NUMBERED)
 
     def noise(self, *purpose: str) -> torch.Generator:
         """The stream of a probe's draws."""
@@ -136,7 +142,7 @@ def forgotten(run: Opened) -> tuple[Found, list[str]]:
         wanted = attributes.most_frequent(run.judged, 1)[0]
     if "boxes" in chosen:
         height, width = run.data.shape[1:]
-        samples, marks = attributes.boxes(chosen["boxes"], len(run.z), (height, width))
+        samples, marks = attributes.boxes(chosen["boxes"], run.choosable, (height, width))
         z, words = run.z[samples], [f"maps found by {len(chosen['boxes'])} boxes in {len(samples)} samples"]
     elif wanted < 0:
         raise unlabelled("forget", "{boxes: [[12, 8, 8, 20, 24]]}   (sample, left, top, right, bottom)")
@@ -165,7 +171,7 @@ def sums(run: Opened) -> tuple[Found, list[str]]:
     if chosen := run.choice("arithmetic"):
         by_class = any(not isinstance(part, list) for part in chosen.values())
         scorer, judged = (run.classifier, run.judged) if by_class else (None, None)
-        concepts = attributes.chosen_concepts(chosen, len(run.z), scorer, judged)
+        concepts = attributes.chosen_concepts(chosen, run.choosable, scorer, judged)
     elif run.classifier and run.judged:
         concepts = attributes.bright_concepts(run.classifier, run.judged, run.data.to_uint8(run.images))
     else:
@@ -179,7 +185,7 @@ def turned(run: Opened) -> tuple[Found, list[str]]:
     refuse_told(run.gan.latent, "pose")
     measure = attributes.horizontal_centre
     if chosen := run.choice("pose"):
-        sides = attributes.sides(chosen, len(run.z))
+        sides = attributes.sides(chosen, run.choosable)
         words = f"exemplars as chosen, {len(sides[0])} left and {len(sides[1])} right"
     else:
         order = measure(run.data.to_uint8(run.images)).argsort()

@@ -1,5 +1,6 @@
 """`python run.py probe=<name> run=<folder>`: looks into a trained run, and writes what it found beside it."""
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,8 @@ def probe(words: list[str]) -> None:
             left_out.append(f"{name} left out: {' '.join(str(error).split())}")
     for line in left_out:
         print(line)
+    if "out" not in typed:
+        print("`make report` puts what was found into the study's page.")
 
 
 def settings(words: list[str]) -> dict[str, Any]:
@@ -88,16 +91,28 @@ def opened(typed: dict[str, Any], choices: dict[str, Any]) -> Opened:
     if not gan.sample(REFERENCE).isfinite().all():
         raise UserError(f"{folder}: its generator's images are not finite; there is nothing to look into.")
     own = config["evaluation"].get("scorers", f"{config['runs']}/.scorers")
-    return Opened(
-        gan, data, typed.get("scorers", own), choices, typed.get("seed", 0), typed.get("samples"), typed.get("layer")
-    )
+    given = {key: typed[key] for key in ("seed", "samples", "layer") if key in typed}
+    return Opened(gan, data, typed.get("scorers", own), choices, **given, **on_sheet(found_in(typed)))
+
+
+def found_in(typed: dict[str, Any]) -> Path:
+    """Where what probes find of the run is written."""
+    return Path(typed.get("out", f"{typed['run']}/probes")).expanduser()
+
+
+def on_sheet(probes: Path) -> dict[str, int]:
+    """How many samples the sheet has that was drawn of this run last; {} where there is none."""
+    try:
+        return {"sheet": int(json.loads((probes / "samples" / "result.json").read_text())["metrics"]["samples"])}
+    except (OSError, ValueError, KeyError):
+        return {}
 
 
 def carry_out(name: str, run: Opened, typed: dict[str, Any]) -> None:
     """Looks, writes and prints."""
     begun = time.monotonic()
     found, words = LOOKS[name](run)
-    folder = Path(typed.get("out", f"{typed['run']}/probes")).expanduser() / name
+    folder = found_in(typed) / name
     record = {
         "probe": name,
         "run": typed["run"],

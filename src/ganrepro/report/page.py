@@ -1,11 +1,13 @@
 """A page of tables and pictures, as HTML that needs nothing beside it and as Markdown beside its pictures."""
 
 import base64
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup, escape
 
 from ganrepro.report.rendering import Table, link, places, to_markdown
 
@@ -23,13 +25,16 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """Paragraphs, tables, pictures, in this order; `empty` where there are neither rows nor pictures."""
+    """Paragraphs, tables, pictures, in this order; `empty` where there are neither rows nor pictures.
+
+    One that has none of them, and no word of its own for that, is a heading to what follows or is left out.
+    """
 
     title: str
     tables: Sequence[Table] = ()
     pictures: Sequence[Picture] = ()
     text: Sequence[str] = ()
-    empty: str = "Nothing yet."
+    empty: str = ""
 
     @property
     def shown(self) -> list[Table]:
@@ -39,6 +44,17 @@ class Section:
     def is_empty(self) -> bool:
         return not self.shown and not self.pictures
 
+    @property
+    def instead(self) -> str:
+        """What stands where rows and pictures would."""
+        if not self.is_empty:
+            return ""
+        return self.empty or ("Nothing yet." if self.tables else "")
+
+    @property
+    def says_something(self) -> bool:
+        return bool(not self.is_empty or self.text or self.instead)
+
 
 @dataclass(frozen=True)
 class Page:
@@ -46,6 +62,10 @@ class Page:
     lead: str
     sections: Sequence[Section]
     notes: Sequence[str] = field(default_factory=list)
+
+    @property
+    def shown(self) -> list[Section]:
+        return [section for section in self.sections if section.says_something]
 
     def write(self, out: Path, name: str) -> Path:
         """Writes out/index.html, which is returned, and out/<name>.md; the pictures lie in `out` already."""
@@ -57,14 +77,14 @@ class Page:
     def markdown(self, base: Path) -> str:
         """For a folder `base` that holds the pictures."""
         parts = [f"# {self.title}\n", *([f"{self.lead}\n"] if self.lead else [])]
-        for section in self.sections:
+        for section in self.shown:
             parts += [f"## {section.title}\n", *(f"{paragraph}\n" for paragraph in section.text)]
             parts += [to_markdown(table, base) for table in section.shown]
             for picture in section.pictures:
                 parts += [f"### {picture.title}\n"] if picture.title != section.title else []
                 parts.append(f"![{picture.title}]({picture.path.name})\n\n{picture.caption}\n")
-            parts += [f"{section.empty}\n"] if section.is_empty else []
-        parts += ["## Notes\n", *(f"- {note}" for note in self.notes)]
+            parts += [f"{section.instead}\n"] if section.instead else []
+        parts += ["## Notes\n", *(f"- {note}" for note in self.notes)] if self.notes else []
         return "\n".join(parts).rstrip() + "\n"
 
 
@@ -74,4 +94,10 @@ def _environment() -> jinja2.Environment:
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals |= {"link": link, "places": places}
+    environment.filters["coded"] = coded
     return environment
+
+
+def coded(text: str) -> Markup:
+    """Text as HTML, with what stands in backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
