@@ -3,10 +3,12 @@
 import json
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ganrepro import cells, schema
+from ganrepro.assemble import check_fit, check_measurement, check_told
 from ganrepro.cells import NOT_IDENTITY, cell_of, cells_of, hydra_at
 from ganrepro.errors import UserError
 from ganrepro.provenance import address_hash
@@ -117,6 +119,58 @@ def test_a_grid_of_numbers_is_no_departure(monkeypatch: pytest.MonkeyPatch) -> N
         assert cell.coordinates == {"weight.generator": shown}
         assert cell.departures == ({} if typed != "3" else {"weight.generator": "3.0"})
         assert cell.study_updates == 2 * 3 * 8000
+
+
+IDLE = {  # what nothing would take, and why
+    "penalty=5 model=gan": "penalty=5.0 does nothing with model=gan: it goes with model=deligan and model=tgan.",
+    "penalty=0.5 model=acgan_shared": "penalty=0.5 does nothing with model=acgan_shared",
+    "ablation=codeword model=gan": "ablation=codeword changes one thing of t-GAN: it goes with model=tgan alone.",
+    "ablation=components_10 model=acgan": "ablation=components_10 changes one thing of t-GAN",
+    "ablation=noise_only model=deligan": "ablation=noise_only changes one thing of t-GAN",
+    "experiment=gan_mnist ablation=codeword_scaled": "ablation=codeword_scaled changes one thing of t-GAN",
+    "experiment=tgan_toy ablation=v1": "ablation=v1 changes one thing of t-GAN",
+    "experiment=gan_mnist penalty=5": "penalty=5.0 does nothing with model=gan",
+    "experiment=tgan_pixelcnn model=pixelcnn penalty=5": "penalty=5.0 does nothing with model=pixelcnn",
+    "update=controlled k=2": "k=2 does not go with update=controlled",
+    "update=controlled z=shared": "z=shared does not go with update=controlled",
+    "update=controlled generator_steps=2": "generator_steps=2 does not go with update=controlled",
+}
+
+
+@pytest.mark.usefixtures("conf")
+@pytest.mark.parametrize("words", IDLE)
+def test_what_nothing_takes_is_refused_in_a_line(words: str) -> None:
+    with pytest.raises(UserError) as error:
+        cells_of(["experiment=tgan_mnist"] * (not words.startswith("experiment")) + words.split(), sweep=False)
+    assert IDLE[words] in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.usefixtures("conf")
+@pytest.mark.parametrize(
+    ("words", "refused"),
+    [
+        (["experiment=tgan_digits", "model=deligan"], True),
+        (["experiment=tgan_digits", "model=tgan"], False),
+        (["experiment=tgan_pixelcnn", "model=pixelcnn", "model.told=false"], True),
+        (["experiment=tgan_pixelcnn", "model=pixelcnn"], False),
+    ],
+)
+def test_samples_are_paired_by_the_class_asked_for_only_where_one_is(words: list[str], refused: bool) -> None:
+    cell = cell_of([*words, "evaluation.pairing=asked"], {})
+    if not refused:
+        check_told(cell)
+        return
+    for check in (check_told, check_measurement if "model=pixelcnn" in words else check_fit):
+        with pytest.raises(UserError, match=r"pairing=asked is for a generator that is told a class"):
+            check(cell)
+
+
+@pytest.mark.usefixtures("conf")
+def test_an_option_of_another_study_says_which_class_lacks_it() -> None:
+    for words, wanted in (("factor=doubled", "no duplicate_first_mode"), ("guideline=beta1_high", "no betas")):
+        with pytest.raises(UserError, match=wanted):
+            check_fit(cell_of(["experiment=gan_mnist", words], {}))
 
 
 REFUSED = {
@@ -250,7 +304,6 @@ def test_a_model_brings_its_networks_latents_and_optimizer_and_departs_from_noth
     with hydra_at(CONF):
         cells = cells_of(["experiment=tgan_mnist", "scale=workstation"], sweep=True)
         told = cells_of(["experiment=tgan_mnist", "scale=workstation", "model=acgan", "data.images=null"], sweep=True)
-        shared = cells_of(["experiment=tgan_mnist", "model=acgan", "network=tgan_28/laptop/acgan_shared"], sweep=True)
     assert [list(cell.coordinates.values()) for cell in cells] == [["gan"], ["dcgan"], ["acgan"], ["deligan"], ["tgan"]]
     blocks = {cell.coordinates["model"]: list(cell.config["latent"]) for cell in cells}
     assert blocks == {
@@ -259,20 +312,69 @@ def test_a_model_brings_its_networks_latents_and_optimizer_and_departs_from_noth
     }  # fmt: skip
     assert len({json.dumps(cell.config["network"], sort_keys=True) for cell in cells}) == 5
     assert [cell.departures for cell in told] == [{"data.images": "null"}]
-    assert [cell.departures for cell in shared] == [{"network": "tgan_28/laptop/acgan_shared"}]
 
 
-def test_every_ablation_changes_the_t_gan_and_nothing_else() -> None:
+@pytest.mark.parametrize("study", ["tgan_mnist", "tgan_fashion_mnist", "tgan_digits", "tgan_cifar10"])
+@pytest.mark.parametrize("scale", ["laptop", "workstation", "paper"])
+def test_dcgan_and_acgan_on_the_trunk_differ_from_gan_in_what_makes_them(study: str, scale: str) -> None:
+    with hydra_at(CONF):
+        words = [f"experiment={study}", f"scale={scale}", "model=gan,dcgan_shared,acgan_shared"]
+        gan, *shared = cells_of(words, sweep=True)
+    assert [cell.departures for cell in shared] == [{"model": "dcgan_shared"}, {"model": "acgan_shared"}]
+    of = {cell.coordinates["model"]: set(changed(gan.config, cell.config)) for cell in shared}
+    uniform = {"model._target_", "latent.noise._target_", "latent.noise.half_width"}
+    assert of["dcgan_shared"] == uniform | {"latent.noise.df"}
+    told = {"latent.label._target_", "network.generator.code", "network.discriminator._target_"}
+    told |= {f"model.class_weight.{term}" for term in ("generator", "real", "fake")}
+    assert of["acgan_shared"] == told | {
+        "model._target_",
+        "latent.noise._target_",
+        "latent.noise.std",
+        "latent.noise.df",
+    }
+
+
+def changed(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """The leaves that differ, with their values in `other`; None for one that it does not have."""
+    before, after = schema.flatten(one), schema.flatten(other)
+    return {key: after.get(key) for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+
+
+GAUSSIAN = float("inf")
+TERMS = [f"model.class_weight.{term}" for term in ("generator", "real", "fake")]
+NO_CODE = {  # what is DeLiGAN's: neither a class nor its code, and a D that tells none
+    "model._target_": "ganrepro.papers.tgan.DeLiGAN", **dict.fromkeys(TERMS),
+    "latent.codeword._target_": None, "latent.codeword.dim": None, "latent.codeword.std": None,
+    "latent.label._target_": None, "network.generator.codeword": 0, "network.generator.code": "none",
+    "network.discriminator._target_": "ganrepro.networks.deligan.DeLiGANDiscriminator",
+}  # fmt: skip
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "base": {},
+    "noise_only": NO_CODE,
+    "gaussian_noise_only": NO_CODE | {"latent.noise.df": GAUSSIAN},
+    "codeword": dict.fromkeys(TERMS, 0.0),
+    "class_real": {"model.class_weight.fake": 0.0},
+    **{f"v{df}": {"latent.noise.df": float(df)} for df in (1, 2, 5, 10, 30)},
+    "gaussian": {"latent.noise.df": GAUSSIAN},
+    **{
+        f"components_{count}": {"latent.component.count": count, "network.generator.components": count}
+        for count in (1, 10, 200)
+    },
+    "codeword_scaled": {"network.generator.code": "scaled"},
+    "codeword_one_hot": {"network.generator.code": "one_hot"},
+    "controller": {"update": "controlled"},
+    "full_scale": {"network.generator.scale": "full"},
+    "no_penalty": {"penalty": 0.0, "model.penalty": 0.0},
+}
+
+
+def test_every_ablation_changes_what_it_says_and_nothing_else() -> None:
     with hydra_at(CONF):
         cells = cells_of(["experiment=tgan_ablation"], sweep=True)
-    assert len({json.dumps(cell.identity(), sort_keys=True) for cell in cells}) == len(cells) == 19
     assert not any(cell.departures for cell in cells)
     of = {cell.coordinates["ablation"]: cell.config for cell in cells}
-    assert of["v1"]["latent"]["noise"]["df"] == 1.0
-    assert of["gaussian"]["latent"]["noise"]["df"] == float("inf")
-    assert of["components_200"]["network"]["generator"]["components"] == 200
-    assert of["noise_only"]["model"] == of["gaussian_noise_only"]["model"]
-    assert of["noise_only"]["latent"]["noise"]["df"] == of["base"]["latent"]["noise"]["df"] == 3.0
+    assert {name: changed(of["base"], config) for name, config in of.items()} == ABLATIONS
+    assert len({json.dumps(cell.identity(), sort_keys=True) for cell in cells}) == len(cells) == 19
 
 
 def test_infinity_is_a_value_where_it_means_something() -> None:

@@ -180,7 +180,7 @@ IN_STUDIES = (
     ("data", "mixture"), ("data", "ring"), ("data", "ring_metz"), ("latent", "lsgan_labelled"), ("loss", "ebgan"),
     ("network", "points"), ("network", "ring"), ("network", "lsgan"), ("network", "dcgan"), ("model", "dedup"),
     ("model", "dcgan_conditional"), ("latent", "dcgan_labelled"), ("data", "blobs"), ("network", "tgan"),
-    ("network", "toy"), *(("model", name) for name in ("deligan", "acgan", "tgan", "pixelcnn")),
+    ("network", "toy"), *(("model", name) for name in ("deligan", "acgan", "acgan_shared", "tgan", "pixelcnn")),
     *((group, "tgan_pixelcnn") for group in ("network", "latent", "optimizer")),
     *(("latent", name) for name in ("tgan", "tgan_cifar10", "tgan_toy")),
 )  # fmt: skip

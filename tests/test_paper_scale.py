@@ -13,7 +13,7 @@ import torch
 
 from ganrepro.assemble import latent_of, module_of
 from ganrepro.build import build
-from ganrepro.cells import cell_of, hydra_at
+from ganrepro.cells import cell_of, cells_of, hydra_at
 from ganrepro.data.images import ImageData, Images
 from ganrepro.training import quiet_lightning
 
@@ -328,3 +328,19 @@ def test_the_rate_falls_in_the_second_half_at_every_scale(scale: str, images: in
     epochs = config["updates"] * 2 * config["batch_size"] / images
     rate = config["optimizer"]["schedules"]["lr"]
     assert rate["held"] == rate["over"] == pytest.approx(epochs / 2, rel=0.01)
+
+
+@pytest.mark.parametrize(("study", "trunk", "held", "over"), [("mnist", 5e-4, 1000, 3000), ("cifar10", 3e-4, 800, 400)])
+def test_the_rate_of_every_t_gan_rival_falls_to_0_with_the_trunk_s(
+    study: str, trunk: float, held: int, over: int
+) -> None:
+    """Section 2: DeLiGAN's schedule, which ends with the last epoch; DCGAN and ACGAN keep their own rate."""
+    with hydra_at(CONF):
+        cells = cells_of([f"experiment=tgan_{study}", "scale=paper"], sweep=True)
+    rates = {}
+    for cell in cells:
+        optimizer, config = cell.config["optimizer"], cell.config
+        rates[cell.coordinates["model"]] = optimizer["lr"]
+        assert (optimizer["schedules"]["lr"]["held"], optimizer["schedules"]["lr"]["over"]) == (held, over)
+        assert config["updates"] * config["batch_size"] == (held + over) * config["data"]["images"]
+    assert rates == {"gan": trunk, "dcgan": 2e-4, "acgan": 2e-4, "deligan": trunk, "tgan": trunk}

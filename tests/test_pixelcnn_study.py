@@ -107,9 +107,8 @@ def test_points_of_the_curve_are_means(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_same_twice_and_another_seed_another(folder: Path) -> None:
     one, again, other = (study(folder, seed=seed, updates=8, samples=30) for seed in (0, 0, 1))
-    assert {name: one.metrics[name] for name in one.metrics.keys() - TIMES} == {
-        name: again.metrics[name] for name in again.metrics.keys() - TIMES
-    }
+    first, second = ({name: run.metrics[name] for name in run.metrics.keys() - TIMES} for run in (one, again))
+    assert first == pytest.approx(second, rel=0, abs=0, nan_ok=True)  # no class may be read in so few samples
     assert np.array_equal(one.arrays["classes"]["samples"], again.arrays["classes"]["samples"])
     assert np.array_equal(one.arrays["curve"]["bits"], again.arrays["curve"]["bits"])
     assert other.arrays["curve"]["bits"][0] != one.arrays["curve"]["bits"][0]

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganrepro import judges, scorers
+from ganrepro import judges, recipes, scorers
 from ganrepro.data.embedded import Digits, Patches
 from ganrepro.data.images import ImageData, Images
 from ganrepro.data.points import GaussianMixture
 from ganrepro.errors import UserError
+from ganrepro.networks.pooled_classifier import PooledClassifier
 from ganrepro.scorers import Judged, Scorer, scorer_of
 from ganrepro.streams import stream
 
@@ -118,6 +119,83 @@ def test_another_recipe_has_another_folder(tmp_path: Path, monkeypatch: pytest.M
     first = scorer_of(DATA, tmp_path)
     monkeypatch.setattr(judges, "LEARNING_RATE", 2e-3)
     assert again(DATA, tmp_path).folder != first.folder
+
+
+# The augmented recipe. -----------------------------------------------------------------------------------------
+
+
+def test_the_plain_recipe_keeps_its_address() -> None:
+    """Of every scorer of the other papers' studies, and of what was judged with it."""
+    assert judges.recipe_hash() == recipes.recipe_of("plain", DATA, True).hash == "9b373b17"
+
+
+def test_a_classifier_by_the_augmented_recipe(
+    scorer: Scorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(recipes, "EPOCHS", 6)
+    before = torch.get_rng_state()
+    found = scorer_of(DATA, tmp_path, recipe="augmented")
+    assert torch.equal(before, torch.get_rng_state())
+    assert (found.name, found.labelled, found.record["recipe"]["epochs"]) == ("classifier", True, 6)
+    assert found.folder.name.rpartition("-")[0] == scorer.folder.name.rpartition("-")[0]
+    assert found.folder.name != scorer.folder.name
+    assert found.record["accuracy"] > 0.9
+    said = found.judge(DATA.validation.pixels)
+    assert said.log_probabilities is not None
+    right = (said.log_probabilities.argmax(1) == DATA.validation.labels).double().mean().item()
+    assert found.record["validation_accuracy"] == pytest.approx(right)
+    assert torch.allclose(found.judge(DATA.validation.pixels[:7]).features, said.features[:7], atol=1e-4)
+    assert said.features.shape[1] == recipes.FEATURES
+    capsys.readouterr()
+    scorers.LOADED.clear()
+    kept = scorer_of(DATA, tmp_path, recipe="augmented")
+    assert torch.equal(kept.judge(DATA.validation.pixels).features, said.features)
+    assert capsys.readouterr().out == "", "it was read, not trained"
+
+
+def test_the_augmented_recipe_is_the_same_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipes, "EPOCHS", 1)
+    first = scorer_of(DATA, tmp_path / "a", recipe="augmented")
+    torch.manual_seed(1)
+    assert weights_of(scorer_of(DATA, tmp_path / "b", recipe="augmented")) == weights_of(first)
+    monkeypatch.setattr(recipes, "DEGREES", 0)
+    scorers.LOADED.clear()
+    other = scorer_of(DATA, tmp_path / "a", recipe="augmented")
+    assert other.folder != first.folder
+    assert weights_of(other) != weights_of(first)
+
+
+def test_recipes_by_name(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not 'strong'"):
+        scorer_of(DATA, tmp_path, recipe="strong")
+    bare = unlabelled(DATA)
+    assert recipes.recipe_of("augmented", bare, False).hash == judges.recipe_hash(), "nothing is known but turns"
+    for shape, classes, says in (((1, 3, 8), 10, "from 4x4"), ((2,), 10, "from 4x4"), ((1, 8, 8), 1, "there are 1")):
+        with pytest.raises(UserError, match=says):
+            PooledClassifier(shape, classes, 4, 8, 0.5)
+
+
+def test_moved_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bright spot right of the middle: where it goes, by how far at most, and that the border goes on."""
+    images = torch.full((400, 1, 28, 28), -1.0)
+    images[:, :, 13:15, 21:23] = 1.0  # 8 pixels to the right of the middle
+    found = recipes.moved(images, stream(0, "move"))
+    assert torch.equal(found, recipes.moved(images, stream(0, "move")))
+    light = (found + 1)[:, 0]
+    total = light.sum((1, 2))
+    across = (light.sum(1) * torch.arange(28.0)).sum(1) / total - 13.5
+    down = (light.sum(2) * torch.arange(28.0)).sum(1) / total - 13.5
+    assert found.min() >= -1.0001, "no grey comes in from outside"
+    farthest = 8 * math.sin(math.radians(15))
+    assert farthest < down.abs().max() < farthest + 3, "some are turned and shifted the same way"
+    assert 4.5 < across.min() < 7 < 8.5 < across.max() < 11
+    assert down.mean().abs() < 0.4
+    monkeypatch.setattr(recipes, "DEGREES", 0)
+    monkeypatch.setattr(recipes, "SHIFT", 0.0)
+    assert torch.allclose(recipes.moved(images, stream(0, "move")), images, atol=1e-4)
+
+
+# Others. -------------------------------------------------------------------------------------------------------
 
 
 def test_a_rotation_net_without_labels(home: Path) -> None:

@@ -130,6 +130,7 @@ def measurement_of(config: dict[str, Any], data: Any = None) -> Any:
 
 def check_measurement(cell: Cell) -> None:
     """UserError where the model cannot be built, or where a key was set that does nothing here."""
+    check_told(cell)
     model = measurement_of(cell.config, data_of(cell))
     known = ["model", "loss", *["updates"] * getattr(model, "iterates", True), *["data"] * (data_of(cell) is not None)]
     known += ["evaluation", "batch_size", "threads"] * getattr(model, "needs_evaluation", False)
@@ -153,9 +154,18 @@ def remedy(value_range: tuple[float, float] | None) -> str:
     return f"set data.value_range={typed}" if value_range else "set data.scaling=gcn data.value_range=null."
 
 
+def check_told(cell: Cell) -> None:
+    """UserError where samples are to be paired by the class that was asked for, and none is."""
+    config = cell.config
+    told = "label" in (config["latent"] or {}) or config["model"].get("told", False)
+    if not told and (config["evaluation"] or {}).get("pairing") == "asked":
+        raise UserError("evaluation.pairing=asked is for a generator that is told a class, and this one is not.")
+
+
 def check_fit(cell: Cell) -> AdversarialModule:
     """Builds the cell as it will be trained and passes two images through; UserError where pieces do not fit."""
     data = data_of(cell)
+    check_told(cell)
     build(cell.config["evaluation"])
     loggers.check(cell.config["logger"])
     module = module_of(cell.config, data.shape, 0, data.pixel_mean(), classes_of(data))

@@ -179,12 +179,31 @@ def cell_of(overrides: Sequence[str], typed: Mapping[str, str]) -> Cell:
             f"experiment={choices['experiment']} has no variant {config['variant']}; it has {', '.join(known)}."
         )
     own, own_grid, _ = _own(frame)
+    refuse_idle(overrides, config, own, choices)
     grid = {axis: [as_shown(axis, value) for value in split_values(str(values))] for axis, values in own_grid.items()}
     differences = dict(_differences(config, choices, frame))
     coordinates = {axis: differences.get(axis) or _shown_choice(axis, config, choices) for axis in grid}
     departures = {key: value for key, value in differences.items() if value not in grid.get(key, ())}
     study_updates = own["updates"] * len(seed_list(own["seeds"])) * math.prod(map(len, grid.values()))
     return Cell(config, dict(typed), coordinates, departures, study_updates, input_of(config, departures))
+
+
+def refuse_idle(
+    overrides: Sequence[str], config: Mapping[str, Any], own: Mapping[str, Any], choices: Mapping[str, str]
+) -> None:
+    """UserError where nothing takes what was chosen or typed: an ablation, or a penalty, of a model without such parts.
+
+    Of the other groups that change one thing, factor and guideline, `build` says which class lacks it.
+    """
+    if (ablation := choices["ablation"]) != "base":
+        plain = tuple(word for word in overrides if not word.startswith("ablation="))
+        if _own(plain)[2]["model"] != "tgan":
+            raise UserError(f"ablation={ablation} changes one thing of t-GAN: it goes with model=tgan alone.")
+    if config["penalty"] != own["penalty"] and "penalty" not in (config["model"] or {}):
+        raise UserError(
+            f"penalty={schema.shown(config['penalty'])} does nothing with model={choices['model']}: it goes "
+            "with model=deligan and model=tgan."
+        )
 
 
 def input_of(config: dict[str, Any], departures: Mapping[str, str]) -> Cell | None:

@@ -17,6 +17,7 @@ from ganrepro.errors import UserError
 from ganrepro.networks import classifier
 from ganrepro.networks.classifier import ConvClassifier
 from ganrepro.networks.layers import initialised
+from ganrepro.networks.pooled_classifier import PooledClassifier
 from ganrepro.streams import stream
 
 WIDTH, BATCH, LEARNING_RATE = 32, 64, 1e-3
@@ -31,9 +32,9 @@ INCEPTION_SHA256 = "6726825d"  # its first digits, which the names end with
 
 
 class Classifier(nn.Module):
-    """ConvClassifier on uint8 pixels, which it sees in [-1, 1]: features [n, 64] and logits."""
+    """A network of ours on uint8 pixels, which it sees in [-1, 1]: features [n, dim] and logits."""
 
-    def __init__(self, network: ConvClassifier, names_classes: bool) -> None:
+    def __init__(self, network: ConvClassifier | PooledClassifier, names_classes: bool) -> None:
         """names_classes: whether its logits say anything of the data's classes; else there are none."""
         super().__init__()
         self.network, self.names_classes = network, names_classes

@@ -1,6 +1,7 @@
 """In which order the players of a round step, and from which draws. One function a rule, one round a call.
 
-A round is one update of the generator and `k` (or, for `simultaneous`, one) of the discriminator.
+A round is one update of the generator and `k` (or, for `simultaneous`, one) of the discriminator; of `controlled`, five
+steps of either player.
 """
 
 from collections.abc import Callable, Mapping
@@ -59,29 +60,36 @@ def alternate_batches(gan: "AdversarialModule") -> None:
 def controlled(gan: "AdversarialModule") -> None:
     """DeLiGAN's step controller (val-iisc/deligan, MNIST): G steps while its loss is above a threshold, else D does.
 
-    A round is one real batch and five steps, each with latents of its own and decided by G's adversarial loss in
-    evaluation mode. The threshold starts at 1 and moves once a round: up by 0.003, to 1 at most, after more than three
-    steps of G in a row; down by as much, to 0.7 at least, after two of D. k is not used.
+    A round is one real batch and five steps, where a round of `d_then_g` has two; each has latents of its own and is
+    decided by G's adversarial loss in evaluation mode. The threshold starts at 1 and moves once a round: up by 0.003,
+    to 1 at most, after more than three steps of G in a row; down by as much, to 0.7 at least, after two of D.
+
+    Logged are loss/deciding, the mean of all five losses that decided (loss/generator and loss/source_generator are of
+    the steps that G took because its loss was high, D's of the others), steps/generator and steps/discriminator, how
+    many of the five each player took, and the threshold.
     """
     state, real = gan.rule_state, gan.real_batch()
     threshold, in_a_row, last = (state.get(key, start) for key, start in STARTS.items())
+    steps_of_g = 0.0
     for _ in range(CONTROLLED_STEPS):
         z = gan.draw_latent()
         with evaluating(gan):
             source = getattr(outputs := gan.discriminate(gan.generate(z)), "source", outputs)
-            loss = gan.loss.generator(source).item()
-        player, fake = float(loss > threshold), gan.generate(z)
-        in_a_row, last = (in_a_row + 1 if player == last else 1.0), player
+            loss = gan.loss.generator(source)
+        gan.log_mean("loss/deciding", loss)
+        player, fake = float(loss.item() > threshold), gan.generate(z)
+        in_a_row, last, steps_of_g = (in_a_row + 1 if player == last else 1.0), player, steps_of_g + player
         if player:
             gan.update_players({"generator": gan.generator_loss(gan.discriminate(fake))})
         else:
             judged = gan.discriminate(fake.detach())
             gan.update_players({"discriminator": gan.discriminator_loss(gan.discriminate(real), judged)})
-        gan.log_mean("steps/generator", torch.tensor(player))
     if last and in_a_row > 3:
         threshold = min(threshold + THRESHOLD_STEP, 1.0)
     elif not last and in_a_row >= 2:
         threshold = max(threshold - THRESHOLD_STEP, 0.7)
+    gan.log_mean("steps/generator", torch.tensor(steps_of_g))
+    gan.log_mean("steps/discriminator", torch.tensor(CONTROLLED_STEPS - steps_of_g))
     gan.log_mean("threshold", torch.tensor(threshold))
     gan.rule_state.update(zip(STARTS, (threshold, in_a_row, last), strict=True))
 

@@ -426,12 +426,24 @@ def check(config: Mapping[str, Any]) -> None:
             raise UserError(f"{name}={shown(value)}: {problem}. ({name}: {key.help})")
     if config["update"] == "simultaneous" and config["k"] != 1:
         raise UserError(f"k={config['k']} does not go with update=simultaneous: both step once. Use update=d_then_g.")
+    if config["update"] == "controlled":
+        check_controlled(config)
     seeds = config["seeds"]
     if isinstance(seeds, list) and (not seeds or len(set(seeds)) < len(seeds)):
         raise UserError(f"seeds={shown(seeds)}: needs at least one seed, and each once.")
     for name in ("evaluate_every", "checkpoint_every"):
         if config[name] % config["tick"]:
             raise UserError(f"{name}={config[name]}: needs a multiple of tick={config['tick']}.")
+
+
+def check_controlled(config: Mapping[str, Any]) -> None:
+    """UserError for keys that say who steps how often, or from which draws: the controller does (rules.py)."""
+    for name, needed in (("k", 1), ("generator_steps", 1), ("z", "fresh")):
+        if config[name] != needed:
+            raise UserError(
+                f"{name}={config[name]} does not go with update=controlled: it decides before each step whose that is, "
+                f"from latents of its own. Use {name}={needed}."
+            )
 
 
 def shown(value: Any) -> str:

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from ganrepro.data.images import ImageData, Images
 from ganrepro.errors import UserError
-from ganrepro.judges import INCEPTION_FILES, INCEPTION_SHA256, Classifier, Inception, fit, recipe_hash, untrained
+from ganrepro.judges import INCEPTION_FILES, INCEPTION_SHA256, Classifier, Inception
 from ganrepro.metrics.frechet import frechet_distance
-from ganrepro.networks.classifier import ConvClassifier
+from ganrepro.recipes import Judge, Recipe, recipe_of
 from ganrepro.runs import read_checkpoint, write_atomically, write_json
 from ganrepro.streams import stream
 
@@ -78,9 +78,8 @@ class Scorer:
         with torch.autocast(pixels.device.type, enabled=False):
             parts = [network(part) for part in pixels.split(batch)]
         features = torch.cat([features.cpu() for features, _ in parts]).double()
-        if parts[0][1] is None:
-            return Judged(features, None)
-        return Judged(features, torch.cat([logits.cpu() for _, logits in parts]).double().log_softmax(1))
+        named = parts[0][1] is not None
+        return Judged(features, torch.cat([p.cpu() for _, p in parts]).double().log_softmax(1) if named else None)
 
     def judge_samples(self, images: Tensor, batch: int = 500) -> Judged:
         """A generator's images, judged as pictures; features and log-probabilities are NaN where it is not finite.
@@ -91,10 +90,9 @@ class Scorer:
             raise UserError("Samples are judged as pictures, and data.scaling=gcn has none: set data.scaling=range.")
         judged = self.judge(self.data.to_uint8(images), batch)
         broken = ~images.flatten(1).isfinite().all(1).cpu()
-        if broken.any():
-            judged.features[broken] = math.nan
-            if judged.log_probabilities is not None:
-                judged.log_probabilities[broken] = math.nan
+        judged.features[broken] = math.nan
+        if judged.log_probabilities is not None:
+            judged.log_probabilities[broken] = math.nan
         return judged
 
     def real(self, split: str, n: int, draw: int = 0) -> Judged:
@@ -180,24 +178,24 @@ class Scorer:
 LOADED: dict[tuple[Any, ...], Scorer] = {}  # of this process
 
 
-def scorer_of(data: ImageData, folder: str | Path, prefer_inception: bool = False) -> Scorer:
+def scorer_of(data: ImageData, folder: str | Path, prefer_inception: bool = False, recipe: str = "plain") -> Scorer:
     """The scorer of these data, made in `folder` when it is not there yet (seconds to minutes, once).
 
     A classifier where the training images are labelled with two classes or more. For others Inception if its weights
     are on disk (see `inception_weights`), else a network that tells which of four quarter turns an image has been
-    given. prefer_inception: Inception for labelled data too, where its weights are on disk.
+    given. prefer_inception: Inception for labelled data too, where its weights are on disk. recipe: a classifier's.
     Raises UserError for data that are not images, for images that are not square where they must be turned, and for
     a folder that cannot be written.
     """
     if not isinstance(data, ImageData):
         raise UserError("This evaluation judges pictures; the data are points.")
     home = Path(folder).expanduser().absolute()
-    key = (data.fingerprint, data.value_range, home, prefer_inception)  # a scorer knows its data's range
+    key = (data.fingerprint, data.value_range, home, prefer_inception, recipe)  # a scorer knows its data's range
     if key not in LOADED:
         labelled = len(data.classes) > 1 and bool((data.train.labels >= 0).all())
         weights = inception_weights(home) if prefer_inception or not labelled else None
         try:
-            LOADED[key] = inception(data, home, weights) if weights else trained(data, home, labelled)
+            LOADED[key] = inception(data, home, weights) if weights else trained(data, home, labelled, recipe)
         except OSError as error:
             raise UserError(f"Cannot keep a scorer in {home}: {error.strerror or error}.") from error
     return LOADED[key]
@@ -212,38 +210,38 @@ def inception_weights(folder: Path) -> Path | None:
 def inception(data: ImageData, folder: Path, weights: Path) -> Scorer:
     home = folder / f"inception-{data.fingerprint}-{INCEPTION_SHA256}"
     home.mkdir(parents=True, exist_ok=True)
-    return Scorer(
-        "inception", home, Inception(weights.absolute()).eval(), data, {"weights": weights.name, "accuracy": None}
-    )
+    record = {"weights": weights.name, "accuracy": None}
+    return Scorer("inception", home, Inception(weights.absolute()).eval(), data, record)
 
 
-def trained(data: ImageData, folder: Path, labelled: bool) -> Scorer:
+def trained(data: ImageData, folder: Path, labelled: bool, recipe: str) -> Scorer:
     """The classifier or rotation net of the data, from its folder or newly trained, by one process at a time."""
     name = "classifier" if labelled else "rotation net"
     if not labelled and data.shape[1] != data.shape[2]:
         raise UserError(f"{data.name} has no labels, and its images are not square: they cannot be turned.")
-    home = folder / f"{name.replace(' ', '_')}-{data.fingerprint}-{recipe_hash()}"
+    by = recipe_of(recipe, data, labelled)
+    home = folder / f"{name.replace(' ', '_')}-{data.fingerprint}-{by.hash}"
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / ".training"):
         try:
-            network, record = read(home, data, labelled)
+            network, record = read(home, by)
         except (OSError, ValueError, KeyError, RuntimeError, UserError) as error:
             if (home / "record.json").exists():
                 print(f"The {name} in {home} is damaged and is made anew: {str(error).splitlines()[0]}", flush=True)
             for old in home.glob("*.pt"):  # what another network said of the real images
                 old.unlink()
-            network, record = fit(data, labelled)
+            network, record = by.fit()
             write_atomically(home / "weights.pt", partial(torch.save, network.state_dict()))
             record["weights_sha256"] = digest(home / "weights.pt")
             write_json(home / "record.json", record)  # last: a folder without it is begun anew
     return Scorer(name, home, Classifier(network, labelled).eval(), data, record)
 
 
-def read(home: Path, data: ImageData, labelled: bool) -> tuple[ConvClassifier, dict[str, Any]]:
+def read(home: Path, by: Recipe) -> tuple[Judge, dict[str, Any]]:
     record = json.loads((home / "record.json").read_text())
     if digest(home / "weights.pt") != record["weights_sha256"]:
         raise UserError("its weights are not those that were written.")
-    network = untrained(data, labelled)
+    network = by.untrained()
     network.load_state_dict(read_checkpoint(home / "weights.pt"))
     return network, record
 

@@ -169,6 +169,7 @@ def finish(
         },
         "speed": {
             "seconds": round(sum(row["seconds"] for row in timing), 2),
+            "train_seconds": round(sum(row["train_seconds"] for row in timing), 2),  # no evaluations, no pictures
             "images_per_second": round(float(np.median([row["images_per_second"] for row in timing])), 1),
             "samples_per_second": round(sampling_speed(module), 1),
         },

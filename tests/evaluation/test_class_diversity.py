@@ -1,5 +1,6 @@
 """Scores by class, of generators whose faults are planted."""
 
+import hashlib
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -11,15 +12,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganrepro import recipes, scorers
 from ganrepro.data.embedded import Digits, Patches
 from ganrepro.data.images import ImageData, Images
 from ganrepro.data.points import GaussianMixture
 from ganrepro.errors import UserError
-from ganrepro.evaluation import ClassDiversityEvaluation, Evaluated
+from ganrepro.evaluation import ClassDiversityEvaluation, Evaluated, class_diversity
 from ganrepro.evaluation.class_diversity import scored
 from ganrepro.latents import Label, Latent, Normal
 from ganrepro.metrics.inception import inception_score
-from ganrepro.scorers import scorer_of
+from ganrepro.scorers import Scorer, scorer_of
 from ganrepro.streams import stream
 
 DATA = Digits(value_range=(-1, 1))
@@ -30,8 +32,9 @@ ALIKE = {
     "inception_score", "inception_score_std", "modified_inception_score", "modified_inception_score_std",
     "classes_covered", "intra_class_pixels", "intra_class_features", "nearest_train_pixels", "images",
 }  # fmt: skip
+KNOWN = {"frechet", "real/consistency", "real/frechet_floor", "scorer_accuracy", "train_images"}
 BY_CLASS = {f"modified_inception_score/{digit}" for digit in range(10)}
-NAMES = ALIKE | BY_CLASS | {f"real/{name}" for name in ALIKE} | {"frechet", "real/consistency", "train_images"}
+NAMES = ALIKE | BY_CLASS | {f"real/{name}" for name in ALIKE} | KNOWN
 SIZES = {"parameters/generator": 8.0, "megabytes": 32 / 1e6}  # of a layer of three inputs and two outputs
 NAMES |= SIZES.keys()
 
@@ -49,6 +52,11 @@ def measured(
     return ClassDiversityEvaluation(DATA, scorers=str(folder), **given)(gan, data, lambda *p: stream(0, *p), final)
 
 
+def classifier(folder: Path) -> Scorer:
+    """What judges here."""
+    return scorer_of(DATA, folder, recipe="augmented")
+
+
 def reciting(pixels: Tensor) -> Callable[[Tensor], Tensor]:
     """A generator of these images, from the start and over again."""
     return lambda z: DATA.normalise(pixels[torch.arange(len(z)) % len(pixels)])
@@ -63,7 +71,7 @@ def of_class(z: Tensor) -> Tensor:
 
 def test_real_images_score_as_real_images(scorers_folder: Path) -> None:
     """The test images themselves, in the order in which they are judged."""
-    pixels = scorer_of(DATA, scorers_folder).data_pixels("test", 300)
+    pixels = classifier(scorers_folder).data_pixels("test", 300)
     found = measured(reciting(pixels), scorers_folder)
     assert set(found.metrics) == NAMES
     assert found.arrays == {}
@@ -101,13 +109,13 @@ def test_few_training_images_and_distances_by_hand(scorers_folder: Path) -> None
     copies = measured(reciting(FEW.train.pixels), scorers_folder, data=FEW).metrics
     assert copies["nearest_train_pixels"] == pytest.approx(0, abs=1e-6)
     assert copies["train_images"] == 50
-    real = scorer_of(DATA, scorers_folder).data_pixels("test", 300)
+    real = classifier(scorers_folder).data_pixels("test", 300)
     apart = torch.cdist(real.flatten(1).double() / 255, FEW.train.pixels.flatten(1).double() / 255).min(1).values
     assert copies["real/nearest_train_pixels"] == pytest.approx(apart.mean().item(), rel=1e-5)
     darker = measured(reciting(pixels), scorers_folder, data=FEW, final=True)
     steps = (FEW.train.pixels - pixels).flatten(1).double().div(255).norm(dim=1).mean().item()
     assert darker.metrics["nearest_train_pixels"] == pytest.approx(steps, rel=1e-4)
-    read = scorer_of(DATA, scorers_folder).judge(pixels.repeat(6, 1, 1, 1)).probabilities
+    read = classifier(scorers_folder).judge(pixels.repeat(6, 1, 1, 1)).probabilities
     assert read is not None
     groups = [pixels.repeat(6, 1, 1, 1)[read.argmax(1) == label].flatten(1).double() / 255 for label in range(10)]
     expected = [torch.pdist(group).mean().item() for group in groups]
@@ -118,19 +126,55 @@ def test_few_training_images_and_distances_by_hand(scorers_folder: Path) -> None
 def test_told_the_class_or_not_listening(scorers_folder: Path) -> None:
     told = measured(of_class, scorers_folder, final=True, latent=TOLD)
     assert set(told.metrics) == NAMES | {"consistency"}
-    assert told.metrics["consistency"] > 0.97
+    assert told.metrics["consistency"] > 0.95
     deaf = measured(reciting(DATA.train.pixels), scorers_folder, final=True, latent=TOLD)
     assert deaf.metrics["consistency"] == pytest.approx(0.1, abs=0.06)
-    assert deaf.metrics["inception_score"] > 8, "its images are good ones all the same"
+    assert deaf.metrics["inception_score"] > 7.5, "its images are good ones all the same"
     asked = TOLD.sample(300, stream(0, "samples"))[:, -1]
     for label, row in enumerate(deaf.arrays["classes"]["samples"]):
         first = (asked == label).nonzero()[:8, 0]
         assert np.array_equal(row, DATA.train.pixels[first].numpy()), "rows are by the class asked for"
 
 
+class Loud(torch.nn.Module):
+    """Sure that an image is of the one of 1,008 classes that its first pixel counts."""
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        first = torch.nn.functional.one_hot(pixels[:, 0, 0, 0].long(), 1008)
+        return torch.zeros(len(pixels), 2), 50.0 * first
+
+
+def test_inceptions_own_score_of_images_in_colour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def coloured(part: Images, n: int) -> Images:
+        pixels = part.pixels[:n].expand(-1, 3, -1, -1).clone()
+        pixels[:, 0, 0, 0] = torch.arange(n, dtype=torch.uint8) % 4  # the classes that Loud reads
+        return Images(pixels, part.labels[:n])
+
+    parts = [coloured(part, 100) for part in (DATA.train, DATA.validation, DATA.test)]
+    colour = ImageData("coloured", *parts, classes=DATA.classes, value_range=(-1, 1))
+    pixels = colour.train.pixels.clone()
+    pixels[:, 0, 0, 0] = torch.arange(100, dtype=torch.uint8) % 2
+    given = (colour.normalise(pixels), None, colour, colour, str(tmp_path))
+    monkeypatch.setattr(recipes, "EPOCHS", 1)
+    without, _ = scored(*given, splits=1, batch=50)
+    assert not any("inception_score_inception" in name for name in without)
+    for module in (class_diversity, scorers):
+        monkeypatch.setattr(module, "inception_weights", lambda folder: folder / "weights.pth")
+    record = {"weights": "weights.pth", "accuracy": None}
+    monkeypatch.setattr(scorers, "inception", lambda d, f, w: Scorer("inception", f, Loud(), d, record))
+    found, arrays = scored(*given, splits=1, batch=50)
+    own = {"inception_score_inception": 2, "real/inception_score_inception": 4}
+    assert found.keys() - without.keys() == own.keys()
+    assert {name: found[name] for name in own} == pytest.approx(own)
+    assert {name: found[name] for name in without} == pytest.approx(without, nan_ok=True)
+    assert str(arrays["scorer"]) == "classifier", "which still reads the classes"
+    grey, _ = scored(DATA.normalise(DATA.train.pixels[:20]), None, DATA, DATA, str(tmp_path), splits=1, batch=9)
+    assert not any("inception_score_inception" in name for name in grey)
+
+
 def test_covered_classes_and_those_with_one_sample(scorers_folder: Path) -> None:
     """Of 300 samples a tenth of an equal share is three: three sevens are enough, two are not."""
-    said = scorer_of(DATA, scorers_folder).judge(DATA.train.pixels).probabilities
+    said = classifier(scorers_folder).judge(DATA.train.pixels).probabilities
     assert said is not None
     sure = (said.max(1).values > 0.99) & (said.argmax(1) == DATA.train.labels)
     sevens, threes = (DATA.train.pixels[sure & (DATA.train.labels == label)] for label in (7, 3))
@@ -151,7 +195,7 @@ def test_arrays_and_what_is_told_of_them(scorers_folder: Path) -> None:
     arrays = found.arrays["classes"]
     assert set(arrays) == {
         "counts", "per_class", "per_class_std", "intra_pixels", "real_counts", "real_per_class", "samples", "names",
-        "scorer",
+        "scorer", "scorer_hash", "scorer_accuracy",
     }  # fmt: skip
     assert arrays["counts"].sum() == arrays["real_counts"].sum() == 300
     assert found.metrics["modified_inception_score"] == pytest.approx(arrays["per_class"].mean())
@@ -160,16 +204,21 @@ def test_arrays_and_what_is_told_of_them(scorers_folder: Path) -> None:
     assert [found.metrics[name] for name in sorted(BY_CLASS)] == arrays["per_class"].tolist()
     assert arrays["per_class_std"].shape == (10,)
     assert (arrays["samples"].shape, arrays["samples"].dtype) == ((10, 8, 1, 8, 8), np.uint8)
-    said = scorer_of(DATA, scorers_folder).judge(torch.from_numpy(arrays["samples"]).flatten(0, 1)).probabilities
+    said = classifier(scorers_folder).judge(torch.from_numpy(arrays["samples"]).flatten(0, 1)).probabilities
     assert said is not None
     assert said.argmax(1).view(10, 8).tolist() == [[label] * 8 for label in range(10)], "rows are by the class read"
     assert (arrays["names"].tolist(), str(arrays["scorer"])) == (list("0123456789"), "classifier")
+    scorer = classifier(scorers_folder)
+    weights = hashlib.sha256((scorer.folder / "weights.pt").read_bytes()).hexdigest()
+    assert (str(arrays["scorer_hash"]), scorer.record["recipe"]["name"]) == (weights[:12], "augmented")
+    assert arrays["scorer_accuracy"] == found.metrics["scorer_accuracy"] == scorer.record["accuracy"] > 0.95
+    assert found.metrics["real/frechet_floor"] == scorer.floor("test", 300) > 0
 
 
 def test_splits_and_pairings_reach_the_scores(scorers_folder: Path) -> None:
     order = DATA.train.labels[:300].argsort()
     pixels = DATA.train.pixels[:300][order]  # sorted by class: many parts of few classes each
-    said = scorer_of(DATA, scorers_folder).judge(pixels)
+    said = classifier(scorers_folder).judge(pixels)
     assert said.log_probabilities is not None
     for splits in (1, 30):
         found = measured(reciting(pixels), scorers_folder, splits=splits).metrics
@@ -195,7 +244,9 @@ def test_a_sample_that_is_not_finite(scorers_folder: Path) -> None:
     found = measured(broken, scorers_folder, final=True)
     assert set(found.metrics) == NAMES
     for name, value in found.metrics.items():
-        assert math.isnan(value) != (name.startswith("real/") or name.endswith("images") or name in SIZES), name
+        assert math.isnan(value) != (
+            name.startswith(("real/", "scorer")) or name.endswith("images") or name in SIZES
+        ), name
     arrays = found.arrays["classes"]
     assert arrays["counts"].sum() == 299
     assert np.isnan(arrays["per_class"]).all()
@@ -204,7 +255,7 @@ def test_a_sample_that_is_not_finite(scorers_folder: Path) -> None:
 
 def test_what_older_runs_kept_of_real_images_is_not_misread(scorers_folder: Path) -> None:
     """Then "judged" held probabilities."""
-    scorer = scorer_of(DATA, scorers_folder)
+    scorer = classifier(scorers_folder)
     expected = scorer.judge(scorer.data_pixels("test", 31))
     path = scorer.folder / "test-31-0.pt"
     torch.save({"judged": (expected.features, expected.probabilities)}, path)

@@ -127,6 +127,21 @@ def test_as_a_loop_over_all_pairs_has_it(pairing: str) -> None:
     assert found["std"].item() == pytest.approx(np.std(list(expected.values())))
 
 
+def test_a_class_of_few_samples_does_not_weigh_in() -> None:
+    """Of 40 samples and two classes a tenth of an equal share is two: one sample is left out, two are not."""
+    many = torch.tensor([[0.75, 0.25], [0.95, 0.05]], dtype=torch.float64).repeat(19, 1)
+    few = torch.tensor([[0.1, 0.9]], dtype=torch.float64)
+    one, two = torch.cat([many, many[:1], few]).log(), torch.cat([many, few, few]).log()
+    for given, weighs in ((one, False), (two, True)):
+        found = modified(given)
+        scores = found["per_class"]
+        assert (len(given), scores[1].item(), found["counts"].tolist()) == (40, 1, [39 - weighs, 1 + weighs])
+        assert scores[0] > 1.03
+        expected = scores if weighs else scores[:1]
+        assert found["mean"].item() == pytest.approx(expected.mean().item(), rel=1e-12)
+        assert found["std"].item() == pytest.approx(expected.std(correction=0).item(), abs=1e-12)
+
+
 @pytest.mark.parametrize("row", [[0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [1.0, 0.0, 0.0], [0.35, 0.33, 0.32]])
 def test_all_alike_is_exactly_one(row: list[float]) -> None:
     found = modified(torch.tensor(row, dtype=torch.float64).log().expand(37, 3))

@@ -8,10 +8,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganrepro.data.images import ImageData, Images
+from ganrepro.errors import UserError
 from ganrepro.latents import Label, Latent, Uniform
 from ganrepro.losses import NonSaturating
 from ganrepro.papers.conditional import Labelled
-from ganrepro.papers.tgan import ACGAN, TGAN, DeLiGAN
+from ganrepro.papers.tgan import ACGAN, TGAN, DeLiGAN, Judged
 
 CLASSES, N, BATCH = 4, 23, 6
 PENALTY = 0.37
@@ -76,6 +77,26 @@ def parts(gan: Any) -> tuple[Any, Any]:
 
 def adversarial(real: Tensor, fake: Tensor) -> Tensor:
     return -real.sigmoid().log().mean() - (1 - fake.sigmoid()).log().mean()
+
+
+def test_how_often_the_classifier_is_right_is_logged_of_real_and_of_generated_images() -> None:
+    gan = tgan(generator=1.0, real=1.0, fake=1.0)
+    labels = torch.tensor([0, 1, 2, 3, 3])
+    right = functional.one_hot(labels, CLASSES) * 5.0
+    wrong = right.roll(1, 1)
+    real = Judged(torch.zeros(5), torch.cat([right[:3], wrong[3:]]), labels)
+    fake = Judged(torch.zeros(5), torch.cat([right[:1], wrong[1:]]), labels)
+    gan.discriminator_loss(real, fake)
+    gan.generator_loss(real)  # G's step does not count
+    rows = gan.tick_means()
+    assert rows["class_accuracy/real"] == pytest.approx(3 / 5)
+    assert rows["class_accuracy/fake"] == pytest.approx(1 / 5)
+
+
+def test_a_generator_that_cannot_learn_a_mixture_is_refused_in_plain_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(Generator, "penalty")
+    with pytest.raises(UserError, match="TGAN needs a generator that can learn a mixture"):
+        tgan(generator=1.0, real=1.0, fake=1.0)
 
 
 def test_deligan_s_g_alone_pays_for_the_scales() -> None:

@@ -6,7 +6,20 @@ import pytest
 import yaml
 from planted_claims import CLAIMS, FAILS, HOLDS
 from planted_tgan import UPDATES, course
-from planted_tgan_claims import CLASSES, FALLING, FLAT, PER_CLASS, Course, apart, by_class, diverse, scored, settling
+from planted_tgan_claims import (
+    CLASSES,
+    FALLING,
+    FLAT,
+    PER_CLASS,
+    REAL,
+    Course,
+    apart,
+    by_class,
+    confused,
+    diverse,
+    scored,
+    settling,
+)
 
 from ganrepro.errors import UserError
 from ganrepro.report.claims import command, judge, judged, load_claims
@@ -27,10 +40,60 @@ def test_every_claim_of_the_paper_is_there():
 
 
 def test_the_modified_score_has_to_agree(verdict):
-    own = {"inception_score": 8.0, "modified_inception_score": 1.1}
+    own = {"inception_score": 8.0, "modified_inception_score": 1.1} | REAL
     found = verdict("tgan.heavy_tail", apart(own, scored(False)))
     assert (found.word, found.value.mean) == ("not reproduced", pytest.approx(2))
     assert "its modified score is higher too: not reproduced" in found.reason
+
+
+@pytest.mark.parametrize("whose", ["own", "rival"])
+def test_above_real_images_the_modified_score_is_told_and_does_not_count(verdict, whose):
+    """Lower or higher than the rival's: where one of the two is above the real images' there is nothing to compare."""
+    own, rival = scored(True), scored(False)
+    own, rival = (confused(own), rival) if whose == "own" else (own, confused(rival))
+    found = verdict("tgan.heavy_tail", apart(own, rival))
+    assert found.word == "reproduced"
+    assert "its modified score is higher too: reported (" in found.reason
+    assert "inconclusive: the classifier is confused: modified_inception_score is 2.5" in found.reason
+    assert "above real/modified_inception_score, 1.7)" in found.reason
+
+
+def test_what_is_only_told_says_that_the_classifier_is_confused(verdict):
+    found = verdict("tgan.class_loss", apart(confused(diverse(False, 7.0)), diverse(True, 9.0)))
+    assert found.word == "not reproduced", "the inception score alone decides"
+    assert found.reason.count("inconclusive: the classifier is confused") == 2
+
+
+def test_a_confused_rival_hides_only_itself(verdict):
+    """Of the four baselines one is above real images; another's modified score is higher, and counts."""
+    low, higher = scored(False), scored(False) | {"modified_inception_score": 1.65}
+    found = verdict("tgan.mnist", apart(scored(True), low, low, confused(low), low))
+    assert found.word == "reproduced"
+    assert "than model=acgan: reported (inconclusive: the classifier is confused" in found.reason
+    assert verdict("tgan.fashion", apart(scored(True), low, low, confused(low), higher)).word == "not reproduced"
+
+
+def test_without_the_real_images_score_the_modified_one_does_not_count(verdict):
+    bare = [tuple({k: v for k, v in cell.items() if k not in REAL} for cell in seed) for seed in HOLDS["tgan.fashion"]]
+    found = verdict("tgan.fashion", bare)
+    assert found.word == "reproduced"
+    assert "real/modified_inception_score is not recorded" in found.reason
+
+
+@pytest.mark.parametrize("name", ["tgan.codeword", "tgan.cifar"])
+@pytest.mark.parametrize("planted", [HOLDS, FAILS])
+def test_a_claim_about_diversity_alone_is_open_where_the_classifier_is_confused(verdict, name, planted):
+    found = verdict(name, [(confused(own), confused(rival)) for own, rival in planted[name]])
+    assert found.word == "inconclusive"
+    assert "the classifier is confused: modified_inception_score is 2.5, above" in found.reason
+
+
+def test_a_share_of_the_other_metric(verdict, monkeypatch):
+    bound = CLAIMS["tgan.cifar"]["floor"][1] | {"share": 0.8}  # 0.8 * 1.7 is below 1.5
+    monkeypatch.setitem(CLAIMS, "tgan.cifar", CLAIMS["tgan.cifar"] | {"floor": bound})
+    found = verdict("tgan.cifar", by_class(4))
+    assert found.word == "inconclusive"
+    assert "is 1.5, above 0.8 times real/modified_inception_score, 1.7" in found.reason
 
 
 def test_no_difference_is_no_gain(verdict):
@@ -164,6 +227,9 @@ def test_both_at_two_log_two_is_what_is_stated(verdict):
         ({"at": "mean_after", "from": 10, "against": "m"}, "mean_after takes from, and no against"),
         ({"at": "mean_after", "from": 10, "log": True}, "no log"),
         ({"several": {"each": "m/"}}, "several: it has each and at_least"),
+        ({"floor": {"metric": "m", "above_metric": "n"}}, "floor: it has a metric, and either"),
+        ({"also": {"says": "s", "metric": "m", "unless": {"metric": "m"}, "test": "at_most",
+                   "arguments": {"threshold": 0}}}, "also: unless: it has a metric, and either"),
         ({"also": {"says": "s", "metric": "m", "at": "slope_after", "test": "at_most", "arguments": {"threshold": 0}}},
          "also: at: slope_after takes from"),
     ],

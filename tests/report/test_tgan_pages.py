@@ -17,14 +17,16 @@ from planted_tgan import (
     plant_pixelcnn,
     plant_tgan,
     plant_toy,
+    scores,
 )
 
 from ganrepro.report import figures, figures_tgan, tgan, tgan_losses
 from ganrepro.report.paper_page import write_paper
 from ganrepro.report.records import read_runs
 from ganrepro.report.study import write_study
+from ganrepro.report.tgan_classes import class_table
 from ganrepro.report.tgan_noise import noise_table
-from ganrepro.report.tgan_tables import cells_of, class_table, differences_table, diversity_table
+from ganrepro.report.tgan_tables import cells_of, differences_table, diversity_table
 from ganrepro.report.tgan_timing import timing_table
 
 
@@ -79,16 +81,53 @@ def test_models_have_a_row_each_below_the_real_images(plant, cells):
     assert column(table, "IS")["tgan"] == "8.10 [7.85, 8.35]"
     assert column(table, "IS")["real test images"] == "9.8"
     assert column(table, "distance to the nearest training image")["real test images †"] == "0.06667"
-    assert column(table, "read as asked for")["deligan"] == "–"
-    assert column(table, "read as asked for")["tgan"].startswith("0.910 [")
-    assert column(table, "read as asked for")["real test images"] == "0.975"
+    assert column(table, "read as asked, by the scorer")["deligan"] == "–"
+    assert column(table, "read as asked, by the scorer")["tgan"].startswith("0.910 [")
+    assert column(table, "read as asked, by the scorer")["real test images"] == "0.975"
+    by_head = column(table, "read as asked, by D's own head")
+    assert by_head["tgan"] == "0.810 [0.785, 0.835] (real ones: 0.99)"
+    assert by_head["deligan"] == by_head["real test images"] == "–"
+    assert column(table, "parameters, G + D")["tgan"] == "30,000"
+    assert column(table, "Frechet distance")["real test images"] == "1.5", "a perfect generator's"
+    assert "IS by Inception" not in table.header
     assert column(table, "training images") | {"tgan": "500"} == column(table, "training images")
     assert {column(table, "training images")[name] for name in unequal} == {"60,000"}
     assert column(table, "seeds")["gan"] == "2 of 3"
     notes = " ".join(table.notes)
     assert "m-IS also rises when the classifier is confused" in notes
-    assert "Read by: classifier, right on 97.50% of the test images. 1,000 samples of each model, 300 test" in notes
+    said = "Read by: classifier 0123456789ab, right on 99.30% of the test images. 1,000 samples of each model, 300 test"
+    assert said in notes
+    assert "Different scorers" not in notes
+    assert "Overall it is the mean over the classes covered" in notes
+    assert "perfect generator's" in notes
+    assert "D's own head reads in training" in notes
+    assert "DCGAN and ACGAN have networks of their own" in notes
     assert "1 of 21 runs diverged" in notes
+
+
+def test_scorers_that_differ_are_named(plant, cells):
+    plant_models(plant, seeds=2, models=("gan", "tgan"), unequal=False, status="done")
+    path = next(members for members in cells()["tgan"] if members.seed == 1).folder / "artifacts" / "classes.npz"
+    with np.load(path) as archive:
+        whole = {key: archive[key] for key in archive.files}
+    np.savez(path, **(whole | {"scorer_hash": np.array("ffff")}))
+    notes = " ".join(diversity_table(cells()).notes)
+    assert "classifier 0123456789ab, right on 99.30% of the test images and classifier ffff, right on" in notes
+    assert "Different scorers judged these runs" in notes
+    assert "DCGAN" not in notes
+    del whole["scorer_hash"]  # a run of before
+    np.savez(path, **whole)
+    assert "Read by: classifier 0123456789ab, right on 99.30% of the test images and classifier, right" in " ".join(
+        diversity_table(cells()).notes
+    )
+
+
+def test_inceptions_own_score_has_a_column_where_there_is_one(plant, cells):
+    found = scores(8.0, 0, True) | {"inception_score_inception": 4.25, "real/inception_score_inception": 11.2}
+    metrics = {"monitor": "inception_score", "mode": "max", "final": found, "best": found}
+    plant_cell(plant, "tgan_cifar10", {"model": "tgan"}, 0, 8.0, metrics=metrics)
+    table = diversity_table(cells())
+    assert column(table, "IS by Inception") == {"real test images": "11.2", "tgan": "4.25"}
 
 
 def test_differences_are_paired_by_seed(plant, cells):
@@ -135,7 +174,10 @@ def test_the_page_of_models(plant, page):
     titles = [row[0] for row in rows(section(text, "Diversity"))]
     assert titles[-2:] == ["tgan − dcgan, data.images=null †", "tgan − acgan, data.images=null †"]
     assert "Samples are judged by: a classifier trained here on the real images." in text
-    assert "grey where there is no sample" in section(text, "Samples by class")
+    sheet = section(text, "Samples by class")
+    assert "grey where there is no sample" in sheet
+    assert "Read as asked, by the scorer and by D's own head: tgan 90% and 80%, dcgan" not in sheet
+    assert "Read as asked, by the scorer and by D's own head: tgan 90% and 80%, acgan, data.images=null † 90%" in sheet
     assert len(rows(section(text, "Class by class"))) == 10
     assert "300 test images, with as many samples" in section(text, "All cells")
 
@@ -292,7 +334,7 @@ def test_costs_are_compared_on_one_machine(plant, cells, root):
     shown = {row[0]: row for row in table.rows}
     assert shown["tgan"][1].split()[0] == "44"  # 40, 44 and 48.4 seconds
     assert shown["pixelcnn"][5:9] == ["1.30 [1.05, 1.55]", "123,456", "500", "A CPU (cpu), 1 thread"]
-    assert shown["tgan"][5:8] == ["–", "–", f"{UPDATES:,}"]
+    assert shown["tgan"][5:8] == ["–", "30,000", f"{UPDATES:,}"]
     for path in root.glob("*/*/model=tgan*/seed=*/result.json"):
         path.write_text(path.read_text().replace("A CPU", "Another"))
     apart = timing_table(cells())

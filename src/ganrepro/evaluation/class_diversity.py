@@ -1,6 +1,7 @@
 """How good and how varied samples are within each class: the scores of DeLiGAN and t-GAN, and two direct checks."""
 
 import math
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,18 +11,16 @@ from torch import Tensor
 from ganrepro.data.images import ImageData
 from ganrepro.errors import UserError
 from ganrepro.evaluation.base import Evaluated, Streams
+from ganrepro.evaluation.class_samples import by_class, nearest_train, sheet
 from ganrepro.evaluation.conditional import sizes
-from ganrepro.evaluation.diversity import distance
 from ganrepro.latents import Label
 from ganrepro.metrics.coverage import covered
 from ganrepro.metrics.inception import PAIRINGS, ModifiedInceptionScore, inception_score
-from ganrepro.metrics.parzen import float64_device
-from ganrepro.probes.neighbours import nearest
-from ganrepro.scorers import Judged, Scorer, scorer_of
+from ganrepro.scorers import Judged, Scorer, inception_weights, scorer_of
 
-PAIRED = 500  # samples of a class, at most, whose distances to each other are averaged
-BLOCK = 10_000  # training images in memory at once as floats
-COLUMNS = 8  # samples shown of each class
+RECIPE = "augmented"  # of the classifier: confusion that is its own would count as diversity
+DIGITS = 12  # of the classifier's hash
+BY_INCEPTION = "inception_score_inception"
 
 Found = tuple[dict[str, float], dict[str, np.ndarray]]  # metrics and arrays
 
@@ -45,8 +44,11 @@ class ClassDiversityEvaluation:
     """What a classifier of real images says of samples and of real test images, by class.
 
     inception_score, inception_score_std: the mean over `splits` equal parts of the samples, and the deviation.
-    modified_inception_score, modified_inception_score_std: the mean over classes of each one's score (ganrepro.metrics.
-        inception.ModifiedInceptionScore), and its population deviation. It also rises where the classifier is confused.
+    inception_score_inception: the same mean by Inception's probabilities of 1,008 classes, as in papers; of images in
+        colour where its weights are on disk (scorers.inception_weights), else absent.
+    modified_inception_score, modified_inception_score_std: the mean over covered classes of each one's score (ganrepro.
+        metrics.inception.ModifiedInceptionScore), and its population deviation. It also rises where the classifier is
+        confused.
     modified_inception_score/<class>: that of each class, NaN for an empty one; not for the pairing "all".
     classes_covered: how many classes are read in at least a tenth of an equal share of the samples.
     intra_class_pixels, intra_class_features: the mean L2 distance between two samples that are read as one class, of
@@ -55,13 +57,15 @@ class ClassDiversityEvaluation:
     frechet: of the classifier's features, to test images. images: the number of samples.
     consistency: the share of samples read as the class asked for, where the generator is told one.
     real/...: the same of test images, as many as there are samples or all (real/images), with the class they have for
-        the one asked for; no frechet and no class by itself. train_images: how many the GAN was trained on.
+        the one asked for; no frechet and no class by itself. real/frechet_floor: the distance of as many training
+        images to the test images, a perfect generator's. train_images: how many the GAN was trained on.
+    scorer_accuracy: the share of all test images that the classifier reads as what they are.
     parameters/generator, parameters/discriminator, megabytes: as ConditionalEvaluation has them.
-    All but real/... and the numbers of images are NaN where a sample is not finite.
+    All but real/..., scorer_accuracy and the numbers of images are NaN where a sample is not finite.
     Arrays, at the end: classes.npz with counts of samples by the class read, per_class (its modified score),
     per_class_std (DeLiGAN's ±) and intra_pixels, all [classes]; real_counts and real_per_class, of the test images;
-    samples uint8 [classes, 8, c, h, w], rows by the class asked for or else read, what is missing zero; names [classes]
-    and the scorer's name.
+    samples uint8 [classes, 8, c, h, w], rows by the class asked for or else read, what is missing zero; names
+    [classes]; the scorer's name, scorer_hash (12 digits of its weights' SHA-256) and scorer_accuracy.
     """
 
     monitor = "inception_score"
@@ -123,7 +127,7 @@ def scored(
     raises; ValueError for fewer images than 2 or `splits`, and for the pairing "asked" where `asked` is None.
     """
     check(data, judged_data)
-    scorer = scorer_of(judged_data, scorers)
+    scorer = scorer_of(judged_data, scorers, recipe=RECIPE)
     judged = scorer.judge_samples(images, batch)
     asked = None if asked is None else asked.cpu().long()
     metrics, arrays = described(data.scaling.to_measured(images), judged, asked, data, splits, pairing)
@@ -131,16 +135,30 @@ def scored(
     if pairing != "all":
         scores = zip(data.classes, arrays["per_class"].tolist(), strict=True)
         metrics |= {f"modified_inception_score/{name}": score for name, score in scores}
+    n = min(len(images), len(judged_data.test))
+    real, real_arrays = of_real(scorer, n, data, splits, pairing, images.device)
+    real = real | {"frechet_floor": scorer.floor("test", scorer.count("test", len(images)))}
+    if data.shape[0] == 3 and inception_weights(Path(scorers).expanduser().absolute()):
+        inception = scorer_of(judged_data, scorers, prefer_inception=True)
+        metrics[BY_INCEPTION] = score_of(inception.judge_samples(images, batch), splits)
+        real[BY_INCEPTION] = score_of(inception.real("test", n), min(splits, n))
     if not judged.finite:
         metrics = dict.fromkeys(metrics, math.nan)
-    real, real_arrays = of_real(scorer, min(len(images), len(judged_data.test)), data, splits, pairing, images.device)
     metrics |= {f"real/{name}": value for name, value in real.items()}
     metrics |= {"images": float(len(images)), "train_images": float(len(data.train))}
+    metrics["scorer_accuracy"] = scorer.record["accuracy"]
     arrays |= {f"real_{name}": real_arrays[name] for name in ("counts", "per_class")}
     rows = read_as(judged) if asked is None else asked
     arrays["samples"] = sheet(data.to_uint8(images).cpu(), rows, len(data.classes))
     arrays |= {"names": np.array(data.classes), "scorer": np.array(scorer.name)}
+    arrays["scorer_hash"] = np.array(scorer.record["weights_sha256"][:DIGITS])
+    arrays["scorer_accuracy"] = np.array(scorer.record["accuracy"])
     return metrics, arrays
+
+
+def score_of(judged: Judged, splits: int) -> float:
+    assert judged.log_probabilities is not None
+    return inception_score(judged.log_probabilities, splits)[0]
 
 
 def check(data: ImageData, judged_data: ImageData) -> None:
@@ -205,32 +223,3 @@ def read_as(judged: Judged) -> Tensor:
     """The class that each image is taken for, int64 [n]; -1 for one that is not finite."""
     assert judged.log_probabilities is not None
     return judged.log_probabilities.argmax(1).where(judged.features.isfinite().all(1), -1)
-
-
-def by_class(points: Tensor, read: Tensor, classes: int) -> Tensor:
-    """The mean distance between two of [n, ...] in each class: float64 [classes] on the CPU, NaN for fewer than two."""
-    points = points.to(float64_device(points.device))
-    found = torch.full((classes,), math.nan, dtype=torch.float64)
-    for label in range(classes):
-        places = (read == label).nonzero()[:PAIRED, 0]
-        if len(places) > 1:
-            found[label] = distance(points[places.to(points.device)].double()).cpu()
-    return found
-
-
-def nearest_train(measured: Tensor, data: ImageData) -> float:
-    """The mean distance of images to the nearest training image, between pixels as they are measured."""
-    least = measured.new_full((len(measured),), math.inf)
-    for pixels in data.train.pixels.split(BLOCK):
-        block = data.scaling.measured(pixels.to(measured.device))
-        least = torch.minimum(least, nearest(measured, block).distances[:, 0])
-    return least.cpu().double().mean().item()
-
-
-def sheet(pixels: Tensor, rows: Tensor, classes: int) -> np.ndarray:
-    """The first 8 images of each row's class: uint8 [classes, 8, c, h, w], zero where there are fewer."""
-    shown = pixels.new_zeros(classes, COLUMNS, *pixels.shape[1:])
-    for label in range(classes):
-        chosen = pixels[rows == label][:COLUMNS]
-        shown[label, : len(chosen)] = chosen
-    return shown.numpy()

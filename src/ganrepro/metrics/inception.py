@@ -13,6 +13,7 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from ganrepro.metrics.coverage import covered
 from ganrepro.metrics.parzen import float64_device
 
 PAIRINGS = ("predicted", "asked", "all")
@@ -66,7 +67,8 @@ class ModifiedInceptionScore(Metric):
         of its class has exactly 0. counts (int64): samples in it.
       per_class_std: DeLiGAN's own ±, the population deviation of the scores of ten successive parts of its samples,
         each against all of them; NaN for fewer than ten.
-      mean, std: of per_class over the classes that are not empty; the population deviation.
+      mean, std: of per_class over the classes that hold at least a tenth of an equal share of the samples; the
+        population deviation. A single sample scores 1, which says nothing of its class.
     Where a log-probability is NaN all scores are, and that sample is not counted. torchmetrics turns arrays of one
     element into scalars.
     """
@@ -115,7 +117,8 @@ class ModifiedInceptionScore(Metric):
             if len(terms) >= PARTS:
                 parts = [part.mean() for part in terms.tensor_split(PARTS)]
                 deviations[group] = torch.stack(parts).exp().std(correction=0)
-        known = scores[~scores.isnan()]
+        equal = torch.full((size,), 1 / size, dtype=torch.float64)
+        known = scores[covered(counts.cpu(), equal, len(given)).to(scores.device) & ~scores.isnan()]
         mean, std = known.mean(), known.std(correction=0) if len(known) else scores.new_tensor(math.nan)
         return {"per_class": scores, "per_class_std": deviations, "counts": counts, "mean": mean, "std": std}
 

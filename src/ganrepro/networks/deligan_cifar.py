@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ganrepro.errors import UserError
 from ganrepro.networks.dcgan import grow, halves
 from ganrepro.networks.layers import Dropout, InputNoise
-from ganrepro.networks.mixture import MixtureInput
+from ganrepro.networks.mixture import MixtureGenerator, MixtureInput
 from ganrepro.networks.weight_norm import (
     Moments,
     NormedConv2d,
@@ -53,7 +53,7 @@ def shifted_norm(units: int, running: bool, flat: bool = False) -> list[nn.Modul
     return [kind(units, eps=EPS, affine=False, track_running_stats=running), Shift(units), nn.ReLU()]
 
 
-class DeLiGANCifarGenerator(nn.Module):
+class DeLiGANCifarGenerator(MixtureGenerator):
     """z -> mixture and code -> fully connected to `first` maps -> transposed convolutions of stride 2 -> the image.
 
     components ... code: see MixtureInput; dg_cifar.py has 100 components of diagonal scales uniform on ±0.2
@@ -112,10 +112,6 @@ class DeLiGANCifarGenerator(nn.Module):
             elif isinstance(layer, Shift):
                 nn.init.zeros_(layer.bias)
         self.output.draw(rectified(0.0), HEAD_STD, self.weight_std, generator)
-
-    def penalty(self) -> Tensor:
-        """How far the mixture's scales are from 1: a scalar, see MixtureInput."""
-        return self.input.penalty()
 
     def forward(self, z: Tensor) -> Tensor:
         """[n, latent_dim] -> [n, channels, height, width] in (-1, 1)."""

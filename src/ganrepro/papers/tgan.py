@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ganrepro.adversarial import AdversarialModule
+from ganrepro.errors import UserError
 from ganrepro.losses import precise
 from ganrepro.papers.conditional import Conditional, Labelled
 from ganrepro.papers.gan import GAN
@@ -40,6 +41,11 @@ class Judged:
     def class_loss(self) -> Tensor:
         """-E log C."""
         return functional.cross_entropy(precise(self.classes), self.labels)
+
+    @property
+    def class_accuracy(self) -> Tensor:
+        """The share of images that C reads as the class they are held to."""
+        return (self.classes.argmax(-1) == self.labels).float().mean(-1)
 
 
 class InParts(GAN):
@@ -63,6 +69,10 @@ class DeLiGAN(InParts):
 
     def __init__(self, *args: Any, penalty: float, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not hasattr(self.players["generator"], "penalty"):
+            raise UserError(
+                f"{type(self).__name__} needs a generator that can learn a mixture: DeLiGAN's or the toy's."
+            )
         self.penalty = penalty
 
     def generator_loss(self, fake_outputs: Tensor) -> Tensor:
@@ -71,7 +81,7 @@ class DeLiGAN(InParts):
 
 
 class ACGAN(Conditional, InParts):
-    """G is told a class, and D tells which.
+    """G is told a class, and D tells which; logs how often it is right in D's steps, on real and on generated images.
 
     class_weight: factors on the cross-entropy in G's loss ("generator") and, in D's, on that of "real" and of "fake"
     images. The paper's alpha is all three alike; fake 0 lets C learn from real images alone.
@@ -90,6 +100,8 @@ class ACGAN(Conditional, InParts):
         return Judged(source, classes, batch.labels)
 
     def discriminator_loss(self, real_outputs: Judged, fake_outputs: Judged) -> Tensor:  # type: ignore[override]
+        self.log_mean("class_accuracy/real", real_outputs.class_accuracy)
+        self.log_mean("class_accuracy/fake", fake_outputs.class_accuracy)
         loss = super().discriminator_loss(real_outputs.source, fake_outputs.source)
         loss = loss + self.class_term("real", real_outputs, "loss/class_real")
         return loss + self.class_term("fake", fake_outputs, "loss/class_fake")

@@ -14,6 +14,7 @@ KEYS = {"id", "says", "source", "figure", "study", "scales", "cells"}
 KEYS |= {"metric", "at", "test", "arguments", "seeds", "needs"}
 OPTIONAL = {"against", "dose", "floor", "data", "versus", "log", "rule", "ceiling", "cheaper", "also"}
 OPTIONAL |= {"from", "several", "same"}
+FLOORS = ({"metric", "below"}, {"metric", "above"}, {"metric", "above_metric", "share"})
 
 
 def check(path: Path, entry: Any, taken: set[str]) -> None:
@@ -32,10 +33,7 @@ def check(path: Path, entry: Any, taken: set[str]) -> None:
     _check_arguments(place, tests[entry["test"]], given, entry["arguments"])
     if "rule" in entry and (why := wrong_rule(entry["metric"], entry["rule"])):
         raise UserError(f"{place}: rule: {why}.")
-    floors = entry.get("floor", [])
-    for each in [floors] if isinstance(floors, dict) else floors:
-        if each.keys() not in ({"metric", "below"}, {"metric", "above"}):
-            raise UserError(f"{place}: floor: it has a metric, and either below or above.")
+    _check_floors(f"{place}: floor", entry.get("floor", []))
     if "several" in entry and ("rule" in entry or entry["several"].keys() != {"each", "at_least"}):
         raise UserError(f"{place}: several: it has each and at_least, and takes no rule.")
     _check_rows(place, entry, entry)
@@ -46,14 +44,21 @@ def check(path: Path, entry: Any, taken: set[str]) -> None:
         _check_also(f"{place}: also", entry, part)
 
 
+def _check_floors(place: str, floors: Any) -> None:
+    for each in [floors] if isinstance(floors, dict) else floors:
+        if each.keys() - {"says"} not in FLOORS:
+            raise UserError(f"{place}: it has a metric, and either below or above, or above_metric with share.")
+
+
 def _check_also(place: str, entry: Claim, part: Any) -> None:
-    needed, own = {"says", "test", "arguments"}, {"metric", "against", "log", "at", "versus"}
+    needed, own = {"says", "test", "arguments"}, {"metric", "against", "log", "at", "versus", "unless"}
     known = isinstance(part, dict) and needed <= part.keys() <= needed | own
     if not known or part["test"] not in TESTS or part.get("at", "final") not in AT:
         raise UserError(f"{place}: it has says, arguments, and a test of {', '.join(TESTS)}.")
     if own & part.keys() and ("metric" not in part or "rule" in entry):
         raise UserError(f"{place}: only a metric of its own takes {', '.join(sorted(own - {'metric'}))}; no rule does.")
     _check_rows(place, entry, part)
+    _check_floors(f"{place}: unless", part.get("unless", []))
     if any(cell not in rivals(entry) for cell in rivals(part)):
         raise UserError(f"{place}: versus: these cells are not among the claim's.")
     _check_arguments(place, TESTS[part["test"]], [()], part["arguments"])

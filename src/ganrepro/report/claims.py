@@ -22,7 +22,9 @@ One file a paper in conf/claims. Each entry has:
                                events.py (success, collapse, late), by this rule; `versus` is counted beside it
     dose (optional)            an axis of the study's grid whose values are positive numbers: see below
     floor (optional)           {metric, below} or {metric, above}, or a list of these: where this metric's mean is
-                               there, nothing can be told of the runs
+                               there, nothing can be told of the runs. {metric, above_metric, share}: where in one of
+                               the cells compared its mean is above this share of the other metric's. `says`: what the
+                               reason begins with, in place of "at the floor"
     ceiling (optional)         a rule of success: where every run of both cells succeeds by it, or none does, nothing
                                can be told
     cheaper (optional)         metrics that must besides be lower than the rival's, on the average
@@ -31,7 +33,9 @@ One file a paper in conf/claims. Each entry has:
     same (optional)            fields of the record, such as hardware, that have to be the same in all runs compared
     also (optional)            a second statement, or a list of them: {says, test, arguments} on the same values is
                                told in the reason. With a metric of its own (and `against`, `log`, `at` and one or
-                               some of the claim's `versus` where wanted) it has to hold too: the worst verdict counts
+                               some of the claim's `versus` where wanted) it has to hold too: the worst verdict counts.
+                               Its own `unless` is as `floor`: where it says so, this statement is open against that
+                               rival, is told, and does not count
     data (optional)            the name of the only data that can judge it; runs on other data are `not run`
     test, arguments            one of TESTS and its arguments; with a rule, of COUNTED
     seeds                      the fewest seeds that give a verdict

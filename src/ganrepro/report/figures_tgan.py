@@ -16,7 +16,8 @@ from ganrepro.report import figures, figures_ring, sheets
 from ganrepro.report.figures_gan import BLUE, GREY
 from ganrepro.report.records import Run
 from ganrepro.report.statistics import mean_interval
-from ganrepro.report.tgan_tables import METRICS, arrays_of, by_seed, scores_of
+from ganrepro.report.tgan_classes import scores_of
+from ganrepro.report.tgan_tables import METRICS, arrays_of, by_seed
 
 BLOCKS, SIDE, GAP = 3, 32, 2  # sheets side by side; pixels of a sample, and between two
 SWEPT = ("inception_score", "modified_inception_score", "intra_class_features")

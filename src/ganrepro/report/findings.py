@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from ganrepro.errors import UserError
 from ganrepro.report.criteria import COUNTED, TESTS, Finding, extremes, report_only
 from ganrepro.report.events import count
+from ganrepro.report.floors import floor, undecided
 from ganrepro.report.measured import FEWEST_DOSES, Claim, besides, is_factor, rivals, value_of, values_of
 from ganrepro.report.records import Run
 from ganrepro.report.several import several
@@ -130,12 +130,14 @@ def _tested(
     if not values:
         return Finding("not reproduced" if len({run.seed for run in everyone}) >= fewest else "inconclusive")
     if claim["test"] == "report_only":
-        return report_only(values)
+        return Finding(report_only(values).word, undecided(claim, groups, at))
     test = TESTS[claim["test"]] if "several" not in claim else partial(several, claim, groups, at)
     finding = test(values, **claim["arguments"]) if len(values) > 1 else None
     if len(values) < fewest:
         return _too_few(claim, len(values), finding)
-    if reason := floor(claim, everyone, at) or hidden(claim, groups, at) or unlike(claim, everyone):
+    if reason := undecided(claim, groups, at):
+        return Finding("reported", reason)
+    if reason := floor(claim, groups, at) or hidden(claim, groups, at) or unlike(claim, everyone):
         return Finding("inconclusive", reason)
     if finding is None:
         raise UserError(f"{claim['id']}: seeds: {fewest} gives no interval; a judged claim needs at least 2.")
@@ -153,25 +155,6 @@ def _needing(finding: Finding) -> Finding:
         return finding
     many = f"about {finding.seeds}" if finding.seeds else "far more"
     return Finding("inconclusive", "; ".join(filter(None, [finding.reason, f"needs {many} seeds"])))
-
-
-def floor(claim: Claim, finished: Sequence[Run], at: str) -> str:
-    """Why nothing can be told of runs that another metric says are too bad, or ""."""
-    floors = claim.get("floor", [])
-    reasons = [_at_floor(each, finished, at) for each in ([floors] if isinstance(floors, dict) else floors)]
-    return "; ".join(filter(None, reasons))
-
-
-def _at_floor(bound: Mapping[str, Any], finished: Sequence[Run], at: str) -> str:
-    key, low, high = bound["metric"], bound.get("below"), bound.get("above")
-    levels = [run.value(key, at if at == "best" else "final") for run in finished if run.status == "done"]
-    known = [level for level in levels if level is not None]
-    if not known:
-        return f"{key} is not recorded, so the floor is unknown"
-    level = sum(known) / len(known)
-    if low is not None and level < low:
-        return f"at the floor: {key} is {level:.2g}, below {low:g}"
-    return f"at the floor: {key} is {level:.2g}, above {high:g}" if high is not None and level > high else ""
 
 
 def hidden(claim: Claim, groups: Groups, at: str) -> str:

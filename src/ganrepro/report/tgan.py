@@ -12,14 +12,8 @@ from ganrepro.report.measured import Claim
 from ganrepro.report.page import Picture, Section
 from ganrepro.report.records import Run
 from ganrepro.report.rendering import Table
-from ganrepro.report.tgan_tables import (
-    Cells,
-    arrays_of,
-    cells_of,
-    class_table,
-    differences_table,
-    diversity_table,
-)
+from ganrepro.report.tgan_classes import class_table
+from ganrepro.report.tgan_tables import Cells, arrays_of, cells_of, differences_table, diversity_table, read_as_asked
 from ganrepro.report.tgan_timing import timing_table
 
 CONTROLS = {"data.images", "data.pick"}  # departures that are shown beside a study's own cells
@@ -105,6 +99,8 @@ def classes(study: str, cells: Cells, out: Path, few: Collection[str] | None = N
         "A class a line: the one asked for, or of a model that is told none, the one read. The first seed of each, "
         "last update; grey where there is no sample."
     )
+    if told_both := read_as_asked(cells):
+        caption += f" Read as asked, by the scorer and by D's own head: {told_both}."
     return (
         [*made, Section("Samples by class", pictures=[Picture(shown, "Samples by class", caption)])] if shown else made
     )

@@ -22,14 +22,19 @@ SETTLED = 7500  # updates, from which on the paper sees G's loss flat
 PLAYERS = {"generator": "#0072b2", "discriminator": "#d55e00"}
 CALLED = {"generator": "G", "discriminator": "D"}
 STEPS, GREEN = "steps/generator", "#009e73"
+DECIDING = "loss/deciding"  # of the controller (rules.py)
+ROUND = 5  # its steps in a round
 POINTS = 200  # of a line
 HIGHEST = 6.0  # loss that is drawn; a losing player's has no bound
 PANELS = 3  # side by side
 
 
 def adversarial(run: Run, player: str) -> str:
-    """The metric of a player's loss without what other terms add; a run without such terms has one loss."""
-    part = f"loss/source_{player}"
+    """The metric of a player's loss without what other terms add; a run without such terms has one loss.
+
+    Under the controller G's is the one that decides, of all steps: those that G takes are chosen for their high loss.
+    """
+    part = DECIDING if player == "generator" and any(DECIDING in row for row in run.rows) else f"loss/source_{player}"
     return part if any(part in row for row in run.rows) else f"loss/{player}"
 
 
@@ -37,8 +42,8 @@ def section(cells: Mapping[str, Sequence[Run]], path: Path) -> Section:
     drawn = figures.anew(path, lambda where: loss_curves(cells, where))
     caption = (
         "Thick: the adversarial parts, thin and dashed: all that a player minimises. A line a seed, means over up to "
-        f"{POINTS} stretches; losses above {HIGHEST:g} are cut off. Green, on the right: the share of steps that are "
-        "G's, where a controller decides. A cross where a run diverged."
+        f"{POINTS} stretches; losses above {HIGHEST:g} are cut off. Green, on the right: how many of a round's five "
+        "steps are G's, where a controller decides; G's thick line is then the loss that decides. A cross where a run diverged."
     )
     pictures = [Picture(drawn, "Losses while training", caption)] if drawn else []
     return Section("Losses", [losses_table(cells)], pictures, empty="No losses are recorded yet.")
@@ -47,7 +52,7 @@ def section(cells: Mapping[str, Sequence[Run]], path: Path) -> Section:
 def losses_table(cells: Mapping[str, Sequence[Run]]) -> Table:
     """A row a cell and player: the mean of the adversarial part's later rows, its slope, and the total's mean."""
     header = ["cell", "loss of", "from update", "level [95 %]", "where D says 1/2", "slope per 1,000 updates [95 %]"]
-    table = Table([*header, "level with all terms [95 %]", "G's share of steps", "seeds"], [])
+    table = Table([*header, "level with all terms [95 %]", "G's steps a round", "seeds"], [])
     for title, members in cells.items():
         done = [run for run in members if run.status == "done"]
         start = _start(done)
@@ -96,7 +101,7 @@ def loss_curves(cells: Mapping[str, Sequence[Run]], path: Path) -> Path | None:
     keys = [Line2D([], [], color=PLAYERS[player], linewidth=2, label=f"{CALLED[player]}'s loss") for player in PLAYERS]
     keys.append(Line2D([], [], color="k", linestyle=":", label="log 2 and 2 log 2"))
     if any(series(run, STEPS) for runs in cells.values() for run in runs):
-        keys.append(Line2D([], [], color=GREEN, label="G's share of steps"))
+        keys.append(Line2D([], [], color=GREEN, label="G's steps a round"))
     figure.legend(handles=keys, loc="outside lower center", ncols=len(keys), fontsize=9)
     return figures.render(figure, path, sheets.LARGEST)
 
@@ -119,7 +124,7 @@ def _panel(axes: Axes, title: str, runs: Sequence[Run]) -> float:
     for level in (math.log(2), 2 * math.log(2)):
         axes.axhline(level, color="k", linestyle=":", linewidth=1)
     if shares is not None:
-        shares.set_ylim(0, 1)
+        shares.set_ylim(0, ROUND)
         shares.tick_params(labelsize=8, colors=GREEN)
     axes.set_title(title.replace(" †", " (departs)"), fontsize=9)
     axes.tick_params(labelsize=8)

@@ -15,7 +15,7 @@ FIRST, SECOND = "tgan", "pixelcnn"  # whose ratio is told
 def train_seconds(run: Run) -> float | None:
     """Of PixelCNN's updates alone; of a GAN's with what is evaluated and drawn meanwhile."""
     measured = run.value("train_seconds")
-    return run.value("speed.seconds") if measured is None else measured
+    return run.value("speed.train_seconds") if measured is None else measured
 
 
 def sample_seconds(run: Run) -> float | None:
