@@ -283,7 +283,7 @@ def test_seconds_are_where_the_kind_of_run_has_them(verdict):
     """t-GAN's are in its record: 61.2 in every planted run."""
     found = verdict("tgan.pixelcnn", apart(scored(True), scored(False) | {"train_seconds": 612.0}))
     assert (found.word, found.ours) == ("reproduced", "0.1 [0.1, 0.1]")
-    assert judged(found.claim) == "train_seconds or speed.seconds, model=tgan over model=pixelcnn"
+    assert judged(found.claim) == "train_seconds or speed.train_seconds, model=tgan over model=pixelcnn"
 
 
 def test_another_machine_is_no_yardstick(verdict, plant, root):

@@ -232,8 +232,8 @@ def test_short_runs_tell_of_their_second_half(plant, cells):
 def test_loss_curves_have_both_levels_and_the_steps_of_a_controller(plant, cells, tmp_path):
     plant_ablation(plant, 1, ("base", "controller"))
     table = tgan_losses.losses_table(cells("ablation"))
-    assert column(table, "G's share of steps") == {"base": "–", "controller": "–"}  # D's rows come last
-    assert [row[7] for row in table.rows] == ["–", "–", "0.4", "–"]
+    assert column(table, "G's steps a round") == {"base": "–", "controller": "–"}  # D's rows come last
+    assert [row[7] for row in table.rows] == ["–", "–", "2", "–"]
     path = tgan_losses.loss_curves(cells("ablation"), tmp_path / "l.png")
     assert {rgb(colour) for colour in (*tgan_losses.PLAYERS.values(), tgan_losses.GREEN)} <= colours(path)
     (tmp_path / "l.png").unlink()

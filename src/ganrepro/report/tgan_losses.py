@@ -43,7 +43,8 @@ def section(cells: Mapping[str, Sequence[Run]], path: Path) -> Section:
     caption = (
         "Thick: the adversarial parts, thin and dashed: all that a player minimises. A line a seed, means over up to "
         f"{POINTS} stretches; losses above {HIGHEST:g} are cut off. Green, on the right: how many of a round's five "
-        "steps are G's, where a controller decides; G's thick line is then the loss that decides. A cross where a run diverged."
+        "steps are G's, where a controller decides; G's thick line is then the loss that decides. A cross where a run "
+        "diverged."
     )
     pictures = [Picture(drawn, "Losses while training", caption)] if drawn else []
     return Section("Losses", [losses_table(cells)], pictures, empty="No losses are recorded yet.")
