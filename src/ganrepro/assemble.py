@@ -157,8 +157,8 @@ def remedy(value_range: tuple[float, float] | None) -> str:
 def check_told(cell: Cell) -> None:
     """UserError where samples are to be paired by the class that was asked for, and none is."""
     config = cell.config
-    told = "label" in (config["latent"] or {}) or config["model"].get("told", False)
-    if not told and (config["evaluation"] or {}).get("pairing") == "asked":
+    told = "label" in (config.get("latent") or {}) or config["model"].get("told", False)
+    if not told and (config.get("evaluation") or {}).get("pairing") == "asked":
         raise UserError("evaluation.pairing=asked is for a generator that is told a class, and this one is not.")
 
 

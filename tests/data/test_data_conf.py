@@ -1,6 +1,7 @@
 """conf/data: every file composes into the package `data`, builds what it says, and names every argument."""
 
 import inspect
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,9 @@ CONF = Path(__file__).parents[2] / "conf"
 FILES = sorted(str(path.relative_to(CONF / "data").with_suffix("")) for path in CONF.glob("data/**/*.yaml"))
 
 
+@cache
 def composed(choice: str, *overrides: str):
+    """Read only: tests share it."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose(overrides=[f"+data={choice}", "+runs=runs", *overrides]).data
 
