@@ -85,6 +85,10 @@ class AdversarialModule(L.LightningModule):
         """What `generate` or `real_batch` gives -> D's raw outputs."""
         return self.critics["discriminator"](batch)
 
+    def source(self, outputs: Any) -> Tensor:
+        """Of D's outputs those that tell real from generated, which the adversarial loss is of."""
+        return outputs
+
     def critic_round(self, fake: Any) -> Tensor:
         """D's loss on the next real batch against `fake`."""
         return self.discriminator_loss(self.discriminate(self.real_batch()), self.discriminate(fake))

@@ -99,6 +99,9 @@ class ACGAN(Conditional, InParts):
         source, classes = self.critics["discriminator"](batch.images)
         return Judged(source, classes, batch.labels)
 
+    def source(self, outputs: Judged) -> Tensor:
+        return outputs.source
+
     def discriminator_loss(self, real_outputs: Judged, fake_outputs: Judged) -> Tensor:  # type: ignore[override]
         self.log_mean("class_accuracy/real", real_outputs.class_accuracy)
         self.log_mean("class_accuracy/fake", fake_outputs.class_accuracy)
