@@ -14,7 +14,7 @@ from ganrepro.networks.deligan_cifar import (
     DeLiGANCifarDiscriminator,
     DeLiGANCifarGenerator,
 )
-from ganrepro.networks.layers import Dropout, InputNoise, initialised
+from ganrepro.networks.layers import Dropout, InputNoise, initialised, keep_some
 from ganrepro.networks.weight_norm import (
     Moments,
     NormedConv2d,
@@ -103,7 +103,7 @@ def test_weights_are_directions_times_gains(kind: str, drawn: tuple[int, ...], n
 @pytest.mark.parametrize(("slope", "keep"), [(0.0, 1.0), (0.2, 1.0), (0.2, 0.5)])
 def test_moments_of_rectified_numbers(slope: float, keep: float, noise: torch.Generator) -> None:
     x = torch.randn(400_000, generator=noise)
-    kept = torch.maximum(x, slope * x) * torch.empty_like(x).bernoulli_(keep, generator=noise) / keep
+    kept = torch.maximum(x, slope * x) * keep_some(torch.empty_like(x), keep, noise) / keep
     assert rectified(slope, keep) == pytest.approx((kept.mean().item(), kept.var().item()), rel=0.02)
 
 

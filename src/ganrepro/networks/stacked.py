@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganrepro.errors import UserError
-from ganrepro.networks.layers import Dropout
+from ganrepro.networks.layers import Dropout, keep_some
 
 # Layers without weights that treat every number, or only the last axes, alone.
 ALIKE = (nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Sigmoid, nn.Softplus, nn.ELU, nn.Identity)
@@ -48,9 +48,7 @@ class StackedDropout(nn.Module):
         mask = torch.zeros_like(x)
         for own, layer in zip(mask, self.layers, strict=True):
             if layer is not None:
-                if layer.generator is None:
-                    raise RuntimeError("Dropout in training needs its generator: use AdversarialModule.use_streams")
-                own.bernoulli_(self.keep, generator=layer.generator)
+                keep_some(own, self.keep, layer.own_stream)
         return x * mask.div_(self.keep)
 
 
