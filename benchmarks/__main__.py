@@ -27,6 +27,7 @@ LAPTOP = [
     ("gan_cifar10_fc", (3, 32, 32), 50, 21),
     ("gan_cifar10_conv", (3, 32, 32), 10, 21),
     ("lsgan_stability", (1, 32, 32), 10, 21),
+    ("tgan_digits", (1, 28, 28), 10, 21),
 ]
 
 

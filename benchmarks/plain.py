@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import cross_entropy, softplus
 
 from ganrepro.adversarial import AdversarialModule
 from ganrepro.data.images import ImageData
@@ -33,7 +33,9 @@ class PlainLoop:
         self.g_parameters, self.d_parameters = (list(network.parameters()) for network in networks.values())
         module.use_streams(device)
         self.latent, self.stream = module.latent, module.streams["latent"]
+        self.penalty = getattr(module, "penalty", 0.0)
         self.pixels, self.value_range = data.train.pixels.to(device), data.value_range
+        self.labels = data.train.labels.to(device)
         self.draws = torch.Generator(device).manual_seed(0)
         self.batch, self.order, self.seen = module.batch_size, torch.empty(0, dtype=torch.int64), 0
         assert module.k == 1
@@ -41,6 +43,7 @@ class PlainLoop:
             (simultaneous, NonSaturating, "shared"): self.at_once,
             (d_then_g, LeastSquares, "shared"): self.in_turn,
             (alternate_batches, NonSaturating, "fresh"): self.alternating,
+            (d_then_g, NonSaturating, "fresh"): self.classifying,
         }[module.rule, type(module.loss), module.z]
 
     def next_indices(self) -> Tensor:
@@ -51,7 +54,10 @@ class PlainLoop:
         return self.order[self.seen - self.batch : self.seen]
 
     def next_batch(self) -> Tensor:
-        taken = self.pixels[self.next_indices()]
+        return self.normalised(self.next_indices())
+
+    def normalised(self, indices: Tensor) -> Tensor:
+        taken = self.pixels[indices]
         if self.value_range is None:
             return global_contrast(taken)
         return taken.float() / 127.5 - 1 if self.value_range[0] == -1 else taken.float() / 255
@@ -98,3 +104,22 @@ class PlainLoop:
         self.d_optimizer.zero_grad(set_to_none=True)
         (softplus(-real_logits).mean() + softplus(fake_logits).mean()).backward(inputs=self.d_parameters)
         self.d_optimizer.step()
+
+    def classifying(self) -> None:
+        """t-GAN: a class in the last coordinate of every z, a classifier beside D's logit, a penalty on G's mixture."""
+        chosen = self.next_indices()
+        z = self.latent.sample(self.batch, self.stream)
+        with torch.no_grad():
+            fake = self.generator(z)
+        real_logits, real_classes = self.discriminator(self.normalised(chosen))
+        fake_logits, fake_classes = self.discriminator(fake)
+        self.d_optimizer.zero_grad(set_to_none=True)
+        told = cross_entropy(real_classes, self.labels[chosen]) + cross_entropy(fake_classes, z[:, -1].long())
+        (softplus(-real_logits).mean() + softplus(fake_logits).mean() + told).backward(inputs=self.d_parameters)
+        self.d_optimizer.step()
+        z = self.latent.sample(self.batch, self.stream)
+        logits, classes = self.discriminator(self.generator(z))
+        self.g_optimizer.zero_grad(set_to_none=True)
+        g_loss = softplus(-logits).mean() + cross_entropy(classes, z[:, -1].long())
+        (g_loss + self.penalty * self.generator.penalty()).backward(inputs=self.g_parameters)
+        self.g_optimizer.step()

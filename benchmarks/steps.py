@@ -23,6 +23,7 @@ from ganrepro.training import quiet_lightning
 
 CONF = Path(__file__).parents[1] / "conf"
 NEVER = 10**9
+CLASSES = 10
 
 FULL = ["experiment=gan_mnist", "network=gan2014/paper"]
 RING = [  # the size of the LSGAN authors' 8 Gaussians: z 256, 128-128, batch 512, Adam
@@ -50,12 +51,13 @@ def random_data(
     shape: tuple[int, ...], n: int = 5000, scaling: str = "range", value_range: Sequence[float] | None = (0.0, 1.0)
 ) -> ImageData:
     pixels = torch.randint(0, 256, (n, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    split = Images(pixels, torch.zeros(n, dtype=torch.int64))
+    split = Images(pixels, torch.arange(n) % CLASSES)
     return ImageData(
         "random",
         split,
         split[:10],
         split[:10],
+        classes=[str(number) for number in range(CLASSES)],
         value_range=tuple(value_range) if value_range else None,
         scaling=scaling,
     )
@@ -120,7 +122,7 @@ def step_ratio(overrides: list[str], shape: tuple[int, ...], tick: int, ticks: i
     """The paired ratio over ticks of `tick` updates each, everything our loop does included."""
     config, data = composed(overrides, shape, tick)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    module, twin = (module_of(config, shape, seed, data.pixel_mean()) for seed in (0, 1))
+    module, twin = (module_of(config, shape, seed, data.pixel_mean(), CLASSES) for seed in (0, 1))
     turns = InTurn(PlainLoop(twin, data, device).step, ticks, 3, device)
     fit(module, data, turns, device)
     return ratio(turns.ours[turns.warm_up :], turns.plain[turns.warm_up :])
