@@ -114,7 +114,7 @@ def test_a_picture_whose_arrays_are_gone_is_removed(plant, root, tmp_path, claim
 def test_a_study_without_claims_or_paper_table(plant, root, tmp_path):
     plant(study="mine", final={"parzen/validation": 1.0})
     page = write_study(root, "mine", "laptop", tmp_path / "out", tmp_path / "no_claims")
-    assert "Nothing yet." in page.read_text()
+    assert "No claim is about this study." in page.read_text()
     assert "Table 1" not in page.read_text()
 
 

@@ -37,7 +37,7 @@ def write_study(runs_root: Path, study: str, scale: str, out: Path, claims_dir: 
     own, notes = shown_cell(runs)
     claims = load_claims(claims_dir)
     verdicts = board(claims, runs, study, scale)
-    sections = [Section("Verdicts", [verdict_table(verdicts)])]
+    sections = [Section("Verdicts", [verdict_table(verdicts)], empty="No claim is about this study.")]
     if study in PAPER_TABLES:
         title, file, make = PAPER_TABLES[study]
         sections.append(Section(title, [make(own)]))
