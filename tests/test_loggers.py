@@ -1,7 +1,6 @@
 """Each dashboard shows the rows of metrics.jsonl at their generator_updates."""
 
 import csv
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from wandb_files import offline
 
-from ganrepro import loggers
 from ganrepro.assemble import check_fit, folder_of
 from ganrepro.cells import Cell
 from ganrepro.errors import UserError
@@ -181,7 +179,9 @@ def test_training_goes_on_when_wandb_fails_while_it_writes(
     train_cell(cell, folder_of(cell), {})
     assert ended_well(cell)
     [line] = capsys.readouterr().out.splitlines()
-    assert line.startswith(f"W&B shows no more of {folder_of(cell) / 'seed=0'} (ConnectionResetError: Connection lost);")
+    assert line.startswith(
+        f"W&B shows no more of {folder_of(cell) / 'seed=0'} (ConnectionResetError: Connection lost);"
+    )
     assert (wandb_runs[0].shown, wandb_runs[0].exit_code) == ([2, 4], 1)
 
 
