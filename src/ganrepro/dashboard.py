@@ -50,8 +50,8 @@ def make_views(root: Path, claims: Path, studies: Sequence[str], entity: str, pr
         entity = entity or (wandb.Api().default_entity or "" if ready else YOURS)
     for runs in found:
         study, scale = runs[0].study, runs[0].scale
-        if not any((run.folder / "wandb_id").exists() for run in runs):
-            print(f"{study}, scale {scale}: left out, as it has no run that was trained with logger=wandb.")
+        if not in_wandb(root, runs):
+            print(f"{study}, scale {scale}: left out, as no command with logger=wandb was about it.")
             continue
         with tempfile.TemporaryDirectory() as scratch:
             made = workspace(study_page(root, study, scale, Path(scratch), claims), runs, entity, project)
@@ -73,6 +73,12 @@ def chosen(root: Path, studies: Sequence[str]) -> list[list[Run]]:
         raise UserError(f"No runs in {root}. `python run.py` says what to type.")
     wanted = [run for run in runs if run.study in (studies or [run.study])]
     return [list(members) for _, members in groupby(wanted, key=lambda run: (run.study, run.scale))]
+
+
+def in_wandb(root: Path, runs: Sequence[Run]) -> bool:
+    """Whether W&B was told of one of these seeds, or of their study's report: a study that only measures has no more."""
+    report = root / runs[0].study / runs[0].scale / "report" / "wandb"
+    return report.exists() or any((run.folder / "wandb_id").exists() for run in runs)
 
 
 def open_tensorboard(root: Path, studies: Sequence[str]) -> None:

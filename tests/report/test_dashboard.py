@@ -24,11 +24,13 @@ ROWS = [
 
 
 @pytest.fixture
-def planted(plant: Any) -> None:
-    """A study with a seed in W&B and one that is not, and a study without any."""
+def planted(plant: Any, root: Path) -> None:
+    """A study with a seed in W&B and one that is not, one with its report there, and one without anything."""
     (plant(seed=0, rows=ROWS) / "wandb_id").write_text("a1b2c3d4")
     plant(seed=1, rows=ROWS)
     plant(study="gan_tfd", rows=ROWS)
+    plant(study="gan_theory", rows=[])
+    (root / "gan_theory" / "laptop" / "report" / "wandb").mkdir(parents=True)
 
 
 @pytest.fixture
@@ -83,6 +85,7 @@ def test_without_a_key_it_is_only_shown(
     out = capsys.readouterr().out
     assert "gan_mnist, scale laptop: runs where Metric(\"Group\") == 'gan_mnist/laptop', grouped by cell" in out
     assert "  Losses: loss/discriminator, loss/generator\n" in out
+    assert "gan_theory, scale laptop: runs where" in out
     assert "gan_tfd, scale laptop: left out" in out
     assert "/me/mine" in out
     assert ("`wandb login`" in out) == bool(words)
@@ -167,6 +170,7 @@ def test_what_cannot_be_shown(root: Path, monkeypatch: pytest.MonkeyPatch, capsy
         assert "pip install 'ganrepro[" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of TensorBoard's imports
 @pytest.mark.parametrize("studies", [[], ["gan_mnist"]])
 def test_tensorboard_serves_the_event_files(root: Path, studies: list[str]) -> None:
     for study in ("gan_mnist", "gan_tfd"):
