@@ -58,7 +58,8 @@ def test_tables_pictures_and_verdicts_are_in_one_run_a_study(
     read = [json.loads((media / path).read_text()) for path in tables.values()]
     assert [table["columns"] for table in read] == [["claim", "verdict", "folder"], ["cell"], ["p"]]
     assert read[0]["data"] == [["gan.mnist_ll", "reproduced", "default-1a2b3c4d"]]
-    assert Image.open(media / run.summary["pictures/curves.path"]).size == (8, 8)
+    with Image.open(media / run.summary["pictures/curves.path"]) as picture:
+        assert picture.size == (8, 8)
     assert run.summary["pictures/curves.caption"] == "Learning curves. A line a seed."
     claims = {key: word for key, word in run.summary.items() if key.startswith("claims/")}
     assert claims == {"claims/gan.mnist_ll": "reproduced", "claims/gan.fast": "not run"}

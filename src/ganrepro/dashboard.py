@@ -76,7 +76,7 @@ def chosen(root: Path, studies: Sequence[str]) -> list[list[Run]]:
 
 
 def in_wandb(root: Path, runs: Sequence[Run]) -> bool:
-    """Whether W&B was told of one of these seeds, or of their study's report: a study that only measures has no more."""
+    """Whether W&B was told of one of these seeds or, as of a study that only measures, of the report alone."""
     report = root / runs[0].study / runs[0].scale / "report" / "wandb"
     return report.exists() or any((run.folder / "wandb_id").exists() for run in runs)
 

@@ -33,7 +33,7 @@ def workspace(page: Page, runs: Sequence[Run], entity: str, project: str) -> vie
         views.Section(name="Report: pictures", panels=pictures),
         views.Section(name="Losses", panels=[plot(name) for name in losses], is_open=True),
         views.Section(name="Measures", panels=[plot(name) for name in names if name not in losses]),
-        views.Section(name="Samples while training", panels=[samples], is_open=True),
+        views.Section(name="Samples while training", panels=[samples] if names else [], is_open=True),
     ]
     return views.Workspace(
         entity=entity,

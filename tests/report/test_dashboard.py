@@ -1,6 +1,10 @@
 """The dashboards of studies: what would be sent to W&B, and what TensorBoard serves."""
 
 import json
+import re
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -11,12 +15,13 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from ganrepro.dashboard import main, serve
+from ganrepro.dashboard import main
 from ganrepro.report.page import Page, Picture, Section
 from ganrepro.report.records import read_runs
 from ganrepro.report.rendering import Table
 from ganrepro.workspaces import workspace
 
+PATIENCE = 300.0  # seconds
 ROWS = [
     {"generator_updates": 2, "images_seen": 20, "loss/generator": 0.7, "loss/discriminator": 1.4},
     {"generator_updates": 4, "images_seen": 40, "loss/generator": 0.8, "parzen/validation": 9.0},
@@ -170,17 +175,31 @@ def test_what_cannot_be_shown(root: Path, monkeypatch: pytest.MonkeyPatch, capsy
         assert "pip install 'ganrepro[" in capsys.readouterr().err
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of TensorBoard's imports
 @pytest.mark.parametrize("studies", [[], ["gan_mnist"]])
-def test_tensorboard_serves_the_event_files(root: Path, studies: list[str]) -> None:
+def test_tensorboard_serves_the_event_files_until_ctrl_c(root: Path, studies: list[str]) -> None:
     for study in ("gan_mnist", "gan_tfd"):
         writer = EventFileWriter(str(root / study / "laptop" / "default-1a2b3c4d" / "seed=0" / "tensorboard"))
         writer.add_event(Event(step=2, summary=Summary(value=[Summary.Value(tag="loss/generator", simple_value=0.5)])))
         writer.close()
-    address = serve(root, studies)
-    until, shown = time.monotonic() + 60, []
-    while not shown and time.monotonic() < until:  # it reads in a thread of its own
-        with build_opener(ProxyHandler({})).open(f"{address}data/runs") as answer:
-            shown = json.loads(answer.read())
+    command = [sys.executable, "-m", "ganrepro.dashboard", "--logger", "tensorboard", "--runs", str(root), *studies]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        try:
+            [address] = re.findall(r"at (http\S+) until Ctrl-C", process.stdout.readline())
+            shown = runs_at(address)
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait() == 0
     expected = [f"{study}/laptop/default-1a2b3c4d/seed=0/tensorboard" for study in studies or ("gan_mnist", "gan_tfd")]
     assert sorted(shown) == expected
+
+
+def runs_at(address: str) -> list[str]:
+    """What TensorBoard has found, once it has found something: it reads in a thread of its own."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        with build_opener(ProxyHandler({})).open(f"{address}data/runs") as answer:
+            if found := json.loads(answer.read()):
+                return found
+        time.sleep(0.1)
+    return []
