@@ -2,11 +2,11 @@
 
 import json
 import re
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
@@ -176,7 +176,7 @@ def test_what_cannot_be_shown(root: Path, monkeypatch: pytest.MonkeyPatch, capsy
 
 
 @pytest.mark.parametrize("studies", [[], ["gan_mnist"]])
-def test_tensorboard_serves_the_event_files_until_ctrl_c(root: Path, studies: list[str]) -> None:
+def test_tensorboard_serves_the_event_files(root: Path, studies: list[str]) -> None:
     for study in ("gan_mnist", "gan_tfd"):
         writer = EventFileWriter(str(root / study / "laptop" / "default-1a2b3c4d" / "seed=0" / "tensorboard"))
         writer.add_event(Event(step=2, summary=Summary(value=[Summary.Value(tag="loss/generator", simple_value=0.5)])))
@@ -188,10 +188,21 @@ def test_tensorboard_serves_the_event_files_until_ctrl_c(root: Path, studies: li
             [address] = re.findall(r"at (http\S+) until Ctrl-C", process.stdout.readline())
             shown = runs_at(address)
         finally:
-            process.send_signal(signal.SIGINT)
-        assert process.wait() == 0
+            process.terminate()
     expected = [f"{study}/laptop/default-1a2b3c4d/seed=0/tensorboard" for study in studies or ("gan_mnist", "gan_tfd")]
     assert sorted(shown) == expected
+
+
+def test_ctrl_c_ends_tensorboard(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ganrepro.dashboard.serve", lambda root, studies: "http://there/")
+    monkeypatch.setattr("ganrepro.dashboard.threading", SimpleNamespace(Event=lambda: SimpleNamespace(wait=interrupt)))
+    assert main(["--runs", str(root), "--logger", "tensorboard"]) == 0
+    assert capsys.readouterr().out == f"TensorBoard shows {root} at http://there/ until Ctrl-C.\n"
 
 
 def runs_at(address: str) -> list[str]:
