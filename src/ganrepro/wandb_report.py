@@ -71,12 +71,10 @@ def as_wandb(table: Table) -> Any:
     """Rows of text, with the folders that their numbers come from in a last column."""
     import wandb
 
-    header, rows = list(table.header), [list(row) for row in table.rows]
-    if table.folders:
-        header.append("folder")
-        for row, folder in zip(rows, table.folders, strict=True):
-            row.append(", ".join(name for name, _ in places(folder)))
-    return wandb.Table(columns=header, data=rows)
+    rows = [list(row) for row in table.rows]
+    for row, folder in zip(rows, table.folders, strict=False):  # there are none where no number has one
+        row.append(", ".join(name for name, _ in places(folder)))
+    return wandb.Table(columns=[*table.header, *["folder"] * bool(table.folders)], data=rows)
 
 
 def as_image(picture: Picture) -> Any:

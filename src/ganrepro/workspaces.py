@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import wandb_workspaces.reports.v2 as panels
 import wandb_workspaces.workspaces as views
@@ -12,6 +13,7 @@ from ganrepro.report.records import Run
 from ganrepro.wandb_report import pictures_of, tables_of
 from ganrepro.wandb_runs import CLOCK, group_of
 
+Panel = Any  # the package's own type is a union of all of its panels
 CLOCKS = (CLOCK, "images_seen")
 COLUMNS = ["run:state", "config:seed", "config:commit", "summary:status"]
 LINES = 100  # runs that a plot draws from at most
@@ -25,8 +27,10 @@ def workspace(page: Page, runs: Sequence[Run], entity: str, project: str) -> vie
     study, scale = runs[0].study, runs[0].scale
     names = measured(runs)
     losses = [name for name in names if name.startswith("loss/")]
-    tables = [panels.WeavePanelSummaryTable(table_name=key) for key in tables_of(page)]
-    pictures = [panels.MediaBrowser(title=it.title, media_keys=[key]) for key, it in pictures_of(page).items()]
+    tables: list[Panel] = [panels.WeavePanelSummaryTable(table_name=key) for key in tables_of(page)]
+    pictures: list[Panel] = [
+        panels.MediaBrowser(title=it.title, media_keys=[key]) for key, it in pictures_of(page).items()
+    ]
     samples = panels.MediaBrowser(title="Samples", media_keys=["samples"], grid_x_axis="step", grid_y_axis="run")
     sections = [
         views.Section(name="Report: tables", panels=tables, is_open=True),
@@ -74,11 +78,11 @@ def outline(made: views.Workspace) -> str:
     return "\n".join(lines)
 
 
-def shown(panel: panels.LinePlot | panels.MediaBrowser | panels.WeavePanelSummaryTable) -> str:
+def shown(panel: Panel) -> str:
     """The key that a panel shows."""
     if isinstance(panel, panels.LinePlot):
         return str(panel.y[0])
-    return panel.media_keys[0] if isinstance(panel, panels.MediaBrowser) else str(panel.table_name)
+    return str(panel.media_keys[0] if isinstance(panel, panels.MediaBrowser) else panel.table_name)
 
 
 def save(made: views.Workspace, kept: Path) -> str:
