@@ -1,6 +1,10 @@
 # make help lists the targets. Every one makes .venv first when it is missing or stale.
 SCALE ?= laptop
 STUDIES ?=
+LOGGER ?= wandb
+ENTITY ?=
+PROJECT ?= ganrepro
+SEND ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -46,10 +50,14 @@ report: $(STAMP)  ## redraw reports/ from the run folders
 status: $(STAMP)  ## what is done, cut off, failed, and the time left
 	@$(BIN)/python -m ganrepro.status
 
+dashboard: $(STAMP)  ## a W&B view of each study, sent with SEND=1 (ENTITY= PROJECT= STUDIES=), or LOGGER=tensorboard
+	@$(BIN)/python -m ganrepro.dashboard --logger $(LOGGER) --project $(PROJECT) $(if $(ENTITY),--entity $(ENTITY)) \
+		$(if $(SEND),--send) $(STUDIES)
+
 reproduce-all: $(STAMP)  ## every study at SCALE=laptop|workstation|paper (STUDIES="a b" to choose), then the report
 	@$(BIN)/python -m ganrepro.reproduce --scale $(SCALE) $(STUDIES)
 
 clean:  ## remove .venv and caches; runs/, data/ and reports/ stay
 	rm -rf $(VENV) build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo test acceptance lint bench report status reproduce-all clean
+.PHONY: help setup demo test acceptance lint bench report status dashboard reproduce-all clean

@@ -1,15 +1,14 @@
 """Each dashboard shows the rows of metrics.jsonl at their generator_updates."""
 
 import csv
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from wandb_files import offline
 
-from ganrepro import loggers
 from ganrepro.assemble import check_fit, folder_of
 from ganrepro.cells import Cell
 from ganrepro.errors import UserError
@@ -17,6 +16,7 @@ from ganrepro.runs import RunFolder
 from ganrepro.train import train_cell
 
 Narrow = Callable[..., Cell]
+KEY = "0123456789abcdef0123456789abcdef01234567"
 
 
 def run_of(cell: Cell) -> RunFolder:
@@ -66,7 +66,7 @@ def test_a_logger_that_cannot_work_stops_before_training(narrow: Narrow, monkeyp
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match="pip install"):
         check_fit(narrow("logger=tensorboard"))
-    monkeypatch.setattr("wandb.login", lambda prompt: False)
+    monkeypatch.setattr("wandb.login", lambda **_: False)
     check_fit(narrow("logger=wandb"))
     with pytest.raises(UserError, match="wandb login"):
         check_fit(narrow("logger=wandb", "logger.offline=false"))
@@ -75,9 +75,11 @@ def test_a_logger_that_cannot_work_stops_before_training(narrow: Narrow, monkeyp
 class FakeRun:
     """Stands in W&B's place and notes what it is told."""
 
-    def __init__(self) -> None:
+    def __init__(self, arguments: dict[str, Any]) -> None:
+        self.arguments, self.id = arguments, arguments["id"]
         self.rows: list[dict[str, Any]] = []
         self.defined: list[tuple[str, str | None]] = []
+        self.summary: dict[str, Any] = {}
         self.exit_code: int | None = None
 
     def log(self, row: dict[str, Any]) -> None:
@@ -89,81 +91,163 @@ class FakeRun:
     def finish(self, exit_code: int) -> None:
         self.exit_code = exit_code
 
+    @property
+    def shown(self) -> list[int]:
+        """The generator_updates of its rows of metrics."""
+        return [row["generator_updates"] for row in self.rows if "samples" not in row]
+
+    @property
+    def pictured(self) -> list[int]:
+        return [row["generator_updates"] for row in self.rows if "samples" in row]
+
 
 @pytest.fixture
-def wandb_runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[FakeRun, dict[str, Any]]]:
-    """W&B's runs in the order they were opened, with the arguments they were opened with."""
-    opened: list[tuple[FakeRun, dict[str, Any]]] = []
+def wandb_runs(monkeypatch: pytest.MonkeyPatch) -> list[FakeRun]:
+    """W&B's runs in the order they were opened."""
+    opened: list[FakeRun] = []
 
-    class Logger(loggers.WandbLogger):
-        def __init__(self, **arguments: Any) -> None:
-            opened.append((FakeRun(), arguments))
-            super().__init__(**arguments)
-            self.fake = opened[-1][0]
+    def init(**arguments: Any) -> FakeRun:
+        opened.append(FakeRun(arguments))
+        return opened[-1]
 
-        @property
-        def experiment(self) -> Any:
-            return self.fake
-
-        def log_hyperparams(self, *_: Any, **__: Any) -> None:
-            pass
-
-    monkeypatch.setattr(loggers, "WandbLogger", Logger)
+    monkeypatch.setattr("wandb.init", init)
     return opened
 
 
-def test_wandb_gets_one_run_a_seed_with_our_clock(
-    narrow: Narrow, wandb_runs: list[tuple[FakeRun, dict[str, Any]]]
-) -> None:
+def test_wandb_gets_one_run_a_seed_with_our_clock(narrow: Narrow, wandb_runs: list[FakeRun]) -> None:
     cell = narrow("logger=wandb", "seeds=2", "logger.project=mine", "logger.offline=false")
     train_cell(cell, folder_of(cell), {})
     assert len(wandb_runs) == 2
-    for seed, (run, arguments) in enumerate(wandb_runs):
-        assert arguments["name"] == f"seed={seed}"
-        assert arguments["project"] == "mine"
-        assert arguments["offline"] is False
-        assert arguments["group"] == f"gan_mnist/{folder_of(cell).name}"
-        assert arguments["config"]["batch_size"] == 10
+    for seed, run in enumerate(wandb_runs):
+        name = folder_of(cell).name
+        assert run.arguments["name"] == f"{name}, seed {seed}"
+        assert run.arguments["project"] == "mine"
+        assert run.arguments["mode"] == "online"
+        assert (run.arguments["group"], run.arguments["job_type"]) == ("gan_mnist/laptop", name)
+        assert run.arguments["tags"] == ["gan", "gan_mnist", "laptop"]
+        record = RunFolder(folder_of(cell) / f"seed={seed}").record
+        for key in ("commit", "dirty", "source_digest", "scale", "seed"):
+            assert run.arguments["config"][key] == record[key]
+        assert run.arguments["config"]["batch_size"] == 10
         assert ("*", "generator_updates") in run.defined
-        rows = [row for row in run.rows if "samples" not in row]
-        assert rows == RunFolder(folder_of(cell) / f"seed={seed}").rows()
-        assert [row["generator_updates"] for row in run.rows if "samples" in row] == [0, 4, 8]
+        assert [row for row in run.rows if "samples" not in row] == RunFolder(folder_of(cell) / f"seed={seed}").rows()
+        assert run.pictured == [0, 4, 8]
+        assert run.summary["status"] == "done"
+        assert run.summary["final"] == record["metrics"]["final"]
         assert run.exit_code == 0
 
 
 def test_wandb_goes_on_in_its_run_and_begins_a_new_one_for_a_new_seed(
-    narrow: Narrow, wandb_runs: list[tuple[FakeRun, dict[str, Any]]]
+    narrow: Narrow, wandb_runs: list[FakeRun]
 ) -> None:
-    run_of(narrow("updates=4"))  # csv: its rows are shown when W&B joins
+    run_of(narrow("updates=4"))  # csv: its rows and pictures are shown when W&B joins
     run = run_of(narrow("updates=8", "logger=wandb"))
     run_of(narrow("updates=12", "logger=wandb"))
     train_cell(narrow("seeds=[1]", "logger=wandb"), run.path.parent, {})
-    ids = [arguments["id"] for _, arguments in wandb_runs]
+    ids = [run.id for run in wandb_runs]
     assert ids[0] == ids[1] != ids[2]
-    shown = [[row["generator_updates"] for row in run.rows if "samples" not in row] for run, _ in wandb_runs]
-    assert shown == [[2, 4, 6, 8], [10, 12], [2, 4, 6, 8]]
+    assert [run.shown for run in wandb_runs] == [[2, 4, 6, 8], [10, 12], [2, 4, 6, 8]]
+    assert [run.pictured for run in wandb_runs] == [[0, 4, 8], [12], [0, 4, 8]]
 
 
 def test_wandb_shows_a_crash_as_failed(
-    narrow: Narrow, wandb_runs: list[tuple[FakeRun, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+    narrow: Narrow, wandb_runs: list[FakeRun], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ganrepro.training.finish", lambda *_: 1 / 0)
     cell = narrow("logger=wandb")
     train_cell(cell, folder_of(cell), {})
-    assert wandb_runs[0][0].exit_code == 1
+    assert wandb_runs[0].exit_code == 1
+    assert wandb_runs[0].summary == {}
 
 
-def test_wandb_offline_for_real(narrow: Narrow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The true service, writing to disk: two seeds in one process are two runs, and nothing global is left open."""
+def ended_well(cell: Cell) -> bool:
+    """Whether its only seed is done, with every row."""
+    run = RunFolder(folder_of(cell) / "seed=0")
+    return run.record["status"] == "done" and [row["generator_updates"] for row in run.rows()] == [2, 4, 6, 8]
+
+
+def test_training_goes_on_when_wandb_fails_while_it_writes(
+    narrow: Narrow, wandb_runs: list[FakeRun], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def log(run: FakeRun, row: dict[str, Any]) -> None:
+        if row["generator_updates"] == 6:
+            raise ConnectionResetError("Connection lost\nand more that nobody reads")
+        run.rows.append(row)
+
+    monkeypatch.setattr(FakeRun, "log", log)
+    cell = narrow("logger=wandb")
+    train_cell(cell, folder_of(cell), {})
+    assert ended_well(cell)
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.startswith(
+        f"W&B shows no more of {folder_of(cell) / 'seed=0'} (ConnectionResetError: Connection lost);"
+    )
+    assert (wandb_runs[0].shown, wandb_runs[0].exit_code) == ([2, 4], 1)
+
+
+def test_training_goes_on_when_wandb_cannot_start(
+    narrow: Narrow, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its words hold the key, which is not repeated. A later start shows the rows that were missed."""
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+
+    def refuse(**_: Any) -> None:
+        raise RuntimeError(f"403 for {KEY}")
+
+    cell = narrow("logger=wandb", "logger.offline=false")
+    with monkeypatch.context() as patch:
+        patch.setattr("wandb.init", refuse)
+        train_cell(cell, folder_of(cell), {})
+    assert ended_well(cell)
+    out, err = capsys.readouterr()
+    assert "RuntimeError: 403 for <key>" in out
+    assert len(out.splitlines()) == 1
+    assert KEY not in out + err
+    assert not (folder_of(cell) / "seed=0" / "wandb_id").exists()
+
+
+def test_training_goes_on_where_wandb_cannot_write(narrow: Narrow, capsys: pytest.CaptureFixture[str]) -> None:
+    """The true service. A file stands where its folder would: that is refused to root, too."""
+    cell = narrow("logger=wandb")
+    (folder_of(cell) / "seed=0").mkdir(parents=True)
+    (folder_of(cell) / "seed=0" / "wandb").touch()
+    train_cell(cell, folder_of(cell), {})
+    assert ended_well(cell)
+    [line] = capsys.readouterr().out.splitlines()
+    assert "FileExistsError" in line
+
+
+def test_wandb_offline_for_real(
+    narrow: Narrow, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The true service, writing to disk: two seeds in one process are two runs, quiet, and without the key."""
     import wandb
 
-    monkeypatch.delenv("WANDB_SILENT", raising=False)
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
     cell = narrow("logger=wandb", "seeds=2", "updates=4")
     train_cell(cell, folder_of(cell), {})
     assert wandb.run is None
     for seed in (0, 1):
-        path = folder_of(cell) / f"seed={seed}"
-        assert json.loads((path / "result.json").read_text())["status"] == "done"
-        files = list(path.rglob("*.wandb"))
-        assert len(files) == 1
-        assert files[0].stat().st_size > 1000
+        run = RunFolder(folder_of(cell) / f"seed={seed}")
+        [kept] = offline(run.path)
+        assert (kept.run.run_group, kept.run.job_type) == ("gan_mnist/laptop", folder_of(cell).name)
+        assert (kept.config["seed"], kept.config["commit"]) == (seed, run.record["commit"])
+        shown = [row for row in kept.rows if "samples._type" not in row]
+        assert [{key: row[key] for key in whole} for row, whole in zip(shown, run.rows(), strict=True)] == run.rows()
+        assert len(list((kept.folder / "files" / "media" / "images").glob("samples_*.png"))) == 2
+        assert kept.summary["final"] == run.record["metrics"]["final"]
+        assert kept.exit_code == 0
+    files = [path for path in folder_of(cell).rglob("*") if path.is_file()]
+    assert sum(path.suffix == ".wandb" for path in files) == 2
+    assert not [path for path in files if KEY.encode() in path.read_bytes()]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_members_of_a_population_have_a_wandb_run_each(narrow: Narrow, wandb_runs: list[FakeRun]) -> None:
+    cell = narrow("logger=wandb", "seeds=2", "population=2")
+    train_cell(cell, folder_of(cell), {})
+    for seed, run in enumerate(wandb_runs):
+        assert run.arguments["reinit"] == "create_new"  # else W&B hands out the first one again
+        assert [row for row in run.rows if "samples" not in row] == RunFolder(folder_of(cell) / f"seed={seed}").rows()
+        assert run.exit_code == 0
+    assert len(wandb_runs) == 2

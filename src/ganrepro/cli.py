@@ -282,8 +282,8 @@ def resumed(cells: list["Cell"], overrides: list[str]) -> "Cell":
 def summarise(conf: Path, cells: list["Cell"], folders: list[Path]) -> int:
     """Prints the table, writes the study's report beside its runs, and says what failed."""
     from ganrepro.plan import describe
-    from ganrepro.report import sweep_table, write_study
-    from ganrepro.report.study import verdict_text
+    from ganrepro.report import sweep_table
+    from ganrepro.report.study import study_page, verdict_text, verdicts_of
     from ganrepro.runs import FINISHED, RunFolder
 
     config = cells[0].config
@@ -291,9 +291,14 @@ def summarise(conf: Path, cells: list["Cell"], folders: list[Path]) -> int:
     out, pairs = root / study / scale / "report", list(zip(cells, folders, strict=True))
     print(sweep_table([(cell.typed or cell.departures, folder) for cell, folder in pairs], out / "sweep"))
     if not config["resume"] or root.resolve() in folders[0].resolve().parents:
-        page = write_study(root, study, scale, out, conf / "claims")
+        page = study_page(root, study, scale, out, conf / "claims")
         print(verdict_text(root, study, scale, conf / "claims"))
-        print(f"Report: {page}")
+        print(f"Report: {page.write(out, study)}")
+        logger = dict(config["logger"])
+        if logger.pop("_target_") == "ganrepro.loggers.wandb":
+            from ganrepro.wandb_report import show_study
+
+            show_study(page, verdicts_of(root, study, scale, conf / "claims"), out, study, scale, **logger)
     runs = [RunFolder(folder / f"seed={seed}") for cell, folder in pairs for seed in cell.seeds]
     short = {"done": config["updates"]}  # a diverged run ended where it did
     failed = [

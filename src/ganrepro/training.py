@@ -42,10 +42,10 @@ class Training:
     record: dict[str, Any]
     open: bool = True
 
-    def close(self, failed: bool) -> None:
+    def close(self, failed: bool, result: dict[str, Any] | None = None) -> None:
         """Ends its logger, once."""
         if self.open:
-            loggers.close([self.logger], failed)
+            loggers.close([self.logger], failed, result)
         self.open = False
 
 
@@ -76,7 +76,7 @@ def begin(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str], state: 
         state,
         getattr(evaluation, "at_start", False),
     )
-    about = loggers.About(run, config["study"], run.path.parent.name, seed, config)
+    about = loggers.About(run, config, record)
     return Training(run, module, recorder, build(config["logger"], about=about), evaluate, record)
 
 
@@ -84,7 +84,7 @@ def conclude(one: Training, config: dict[str, Any]) -> None:
     """The last evaluation, the result and DONE; then what is not kept is deleted."""
     run = one.run
     result = finish(one.module, run, one.recorder, one.evaluate, one.record)
-    one.close(failed=False)
+    one.close(failed=False, result=result)
     if config["keep"] == "weights":
         write_atomically(run.weights, lambda file: torch.save(weights_of(one.module), file))
     run.write_record(result)

@@ -32,6 +32,11 @@ def write_study(runs_root: Path, study: str, scale: str, out: Path, claims_dir: 
     Writes index.html (nothing beside it is needed), <study>.md, table.md, table.csv, table.tex and the pictures.
     The same runs give the same bytes. Runs, artifacts or claims may be missing.
     """
+    return study_page(runs_root, study, scale, out, claims_dir).write(out, study)
+
+
+def study_page(runs_root: Path, study: str, scale: str, out: Path, claims_dir: Path) -> Page:
+    """The page that `write_study` writes; its pictures and the table of all cells are in `out` then."""
     out.mkdir(parents=True, exist_ok=True)
     runs = read_runs(runs_root, study, scale)
     own, notes = shown_cell(runs)
@@ -52,7 +57,7 @@ def write_study(runs_root: Path, study: str, scale: str, out: Path, claims_dir: 
     plain = own or [run for run in runs if not run.departures]  # a grid's axis can be part of every cell
     stand_in = stand_in_of([run for run in plain if run.record])
     lead = " ".join(([f"Data: {stand_in}."] if stand_in else []) + judged_by(runs))
-    return Page(f"{study}, scale {scale}", lead, sections, notes).write(out, study)
+    return Page(f"{study}, scale {scale}", lead, sections, notes)
 
 
 def judged_by(runs: Sequence[Run]) -> list[str]:
@@ -79,10 +84,14 @@ def verdict_table(verdicts: Sequence[Verdict], scales: bool = False) -> Table:
     return table
 
 
+def verdicts_of(runs_root: Path, study: str, scale: str, claims_dir: Path) -> list[Verdict]:
+    """Of the claims about one study, from its runs at one scale."""
+    return board(load_claims(claims_dir), read_runs(runs_root, study, scale), study, scale)
+
+
 def verdict_text(runs_root: Path, study: str, scale: str, claims_dir: Path) -> str:
     """The same board for a terminal, narrower; "" where no claim is about the study."""
-    verdicts = board(load_claims(claims_dir), read_runs(runs_root, study, scale), study, scale)
-    rows = [[v.claim["id"], v.word, v.ours, v.reason] for v in verdicts]
+    rows = [[v.claim["id"], v.word, v.ours, v.reason] for v in verdicts_of(runs_root, study, scale, claims_dir)]
     return to_text(Table(["claim", "verdict", "ours [95 %]", "why"], rows)) if rows else ""
 
 
