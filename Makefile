@@ -35,7 +35,8 @@ test: $(STAMP)  ## lint, types and all quick tests (under 10 minutes)
 	@echo "Running the tests ..."
 	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-acceptance: $(STAMP)  ## slow end-to-end checks
+acceptance: $(STAMP)  ## slow end-to-end checks; those of the pages need Chromium
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]' --constraint constraints.txt
 	@$(BIN)/python -m pytest -o addopts='-q --strict-markers' tests/acceptance
 
 lint: $(STAMP)  ## ruff and mypy

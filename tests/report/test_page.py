@@ -1,8 +1,12 @@
-"""A page says nothing where there is nothing to say, and shows code as code."""
+"""A page says nothing where there is nothing to say, shows code as code, and needs nothing beside it."""
 
+import re
 from pathlib import Path
 
-from ganrepro.report.page import Page, Section
+import pytest
+from PIL import Image
+
+from ganrepro.report.page import Page, Picture, Section
 from ganrepro.report.rendering import Table
 
 
@@ -29,3 +33,45 @@ def test_backticks_are_code_and_tags_are_not(tmp_path: Path) -> None:
     assert "<p>Type <code>a &lt; b</code>, &lt;b&gt;</p>" in html
     assert "<li><code>x</code></li>" in html
     assert "Type `a < b`, <b>" in text
+
+
+def test_long_pages_have_contents(tmp_path: Path) -> None:
+    titles = ["Figure 1", "D(x), G(z)", "Again", "Again"]
+    sections = [Section(title, text=["Something."]) for title in titles]
+    html, _ = written(tmp_path, Section("Left out"), *sections, notes=["a"])
+    anchors = ["figure-1", "d-x-g-z", "again", "again-2"]
+    assert re.findall(r'<a href="#(.+?)">(.+?)</a>', html) == list(zip(anchors, titles, strict=True))
+    assert re.findall(r'<section id="(.+?)">\n<h2>(.+?)</h2>', html) == list(zip(anchors, titles, strict=True))
+
+
+def test_short_pages_have_none(tmp_path: Path) -> None:
+    html, _ = written(tmp_path, *(Section(title, text=["Something."]) for title in "ABC"))
+    assert "<nav" not in html
+
+
+def test_nothing_is_fetched(tmp_path: Path) -> None:
+    """The picture lies in the page, in a button that enlarges it; heads are buttons that sort; links are relative."""
+    Image.new("RGB", (2, 2)).save(tmp_path / "a.png")
+    table = Table(["model", "nats"], [["DBN (quoted)", "138"], ["ours", "17"]], [None, tmp_path / "runs" / "cell"])
+    html, _ = written(tmp_path, Section("A", [table], [Picture(tmp_path / "a.png", 'A "b"', "Two by two.")]))
+    [(picture, alt)] = re.findall(r'<figure><button><img src="(.+?)" alt="(.+?)"></button>', html)
+    assert picture.startswith("data:image/png;base64,")
+    assert alt == "A &#34;b&#34;"
+    found = set(re.findall(r'(?:src|href)="(.+?)"', html))
+    assert found == {picture, "data:,", "runs/cell"}
+    assert not re.search(r"@import|url\(|<script src", html)
+    assert re.findall(r"<th><button>(.+?)</button></th>", html) == ["model", "nats", "folder"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "class_"), [("5.36 [5.13, 5.58]", "short"), ("a" * 24, "short"), ("a" * 61, "long"), ("a" * 60, None)]
+)
+def test_cells_take_the_room_they_need(tmp_path: Path, cell: str, class_: str | None) -> None:
+    html, _ = written(tmp_path, Section("A", [Table(["a"], [[cell]])]))
+    assert f'<td class="{class_}">{cell}</td>' in html if class_ else f"<td>{cell}</td>" in html
+
+
+def test_quoted_rows_say_so(tmp_path: Path) -> None:
+    rows = [["DBN (quoted)", "1"], ["GAN (quoted, unverified)", "2"], ["ours", "3 (quoted)"]]
+    html, _ = written(tmp_path, Section("A", [Table(["model", "nats"], rows)]))
+    assert html.count('<tr class="quoted">') == 2

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +67,17 @@ class Page:
     @property
     def shown(self) -> list[Section]:
         return [section for section in self.sections if section.says_something]
+
+    @property
+    def anchored(self) -> list[tuple[str, Section]]:
+        """(anchor, section) of each that is shown: its title in small letters, numbered where it comes again."""
+        seen: Counter[str] = Counter()
+        found = []
+        for section in self.shown:
+            anchor = re.sub(r"\W+", "-", section.title.lower()).strip("-")
+            seen[anchor] += 1
+            found.append((anchor if seen[anchor] == 1 else f"{anchor}-{seen[anchor]}", section))
+        return found
 
     def write(self, out: Path, name: str) -> Path:
         """Writes out/index.html, which is returned, and out/<name>.md; the pictures lie in `out` already."""
