@@ -74,7 +74,7 @@ def folder_of(cell: Cell) -> Path:
 
 
 def identity_of(cell: Cell) -> dict[str, Any]:
-    """All that changes results: the configuration's leaves, the data's fingerprint, the kind of device, the number of ranks."""
+    """All that changes results: the configuration's leaves, the data's fingerprint, the kind of device, the ranks."""
     found: dict[str, Any] = {"device": device_of(cell.config["trainer"]["accelerator"])}
     if (ranks := ranks_of(cell.config["trainer"])) > 1:
         found["ranks"] = ranks

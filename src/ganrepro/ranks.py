@@ -71,6 +71,8 @@ class Ranks:
 def connected(store: distributed.Store, rank: int, size: int, device: torch.device) -> Iterator[Ranks]:
     """The ranks that meet at `store`, by NCCL or, on a CPU, gloo. An error leaves the others to find out."""
     backend, at = ("nccl", device) if device.type == "cuda" else ("gloo", None)
+    if at is not None:
+        torch.cuda.set_device(at)  # where the trainer is from now on
     distributed.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=STEP, device_id=at)
     yield Ranks(rank, size, distributed.new_group(backend="gloo", timeout=EVALUATION))
     distributed.destroy_process_group()

@@ -131,10 +131,10 @@ def evaluator(module: AdversarialModule, data: Any, evaluation: Any, seed: int) 
 
 def fit(module: AdversarialModule, recorder: L.Callback, logger: Any, config: dict[str, Any]) -> None:
     """Runs Lightning's loop over ticks until the clock reaches `updates`, the run diverges, or Ctrl-C."""
-    device, ranks = device_of(config["trainer"]["accelerator"]), module.ranks
+    device = device_of(config["trainer"]["accelerator"])
     trainer = L.Trainer(
         accelerator=device,
-        devices=[ranks.rank] if device == "cuda" and ranks.size > 1 else 1,
+        devices=[torch.cuda.current_device()] if device == "cuda" else 1,  # 1 would be the first GPU for every job
         precision=config["trainer"]["precision"],
         max_epochs=-1,
         logger=logger,
