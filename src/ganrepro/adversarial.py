@@ -11,6 +11,7 @@ from ganrepro.feeds import Feed
 from ganrepro.latents import Latent
 from ganrepro.modes import evaluating
 from ganrepro.networks.layers import Random
+from ganrepro.ranks import Ranks, checksum, running_averages
 from ganrepro.rules import RULES
 from ganrepro.streams import stream
 
@@ -67,6 +68,8 @@ class AdversarialModule(L.LightningModule):
         self.rule_state: dict[str, float] = {}  # what a rule remembers from round to round
         self.sums: dict[str, tuple[Tensor, int]] = {}
         self.streams: dict[str, torch.Generator] = {}
+        self.ranks = Ranks()  # of several processes that train together (ganrepro.ddp), which this is
+        self.streams_of_others: list[dict[str, Tensor]] = []  # at rank 0, where the other ranks' streams stand
         self.stepped_by: list[Any] = []  # in a population (ganrepro.population): its optimizers, this member's part
 
     # What a paper says: its losses from D's outputs. -----------------------------------------------------------
@@ -102,16 +105,24 @@ class AdversarialModule(L.LightningModule):
     def use_streams(self, device: torch.device) -> None:
         """Opens this seed's streams on `device` and hands every layer that draws its own."""
         self.streams = {"latent": stream(self.seed, "latent", device=device)}
+        rank: tuple[str | int, ...] = ("rank", self.ranks.rank) if self.ranks.rank else ()
         for name, module in self.named_modules():
             if isinstance(module, Random):
-                module.generator = self.streams[name] = stream(self.seed, "dropout", name, device=device)
+                module.generator = self.streams[name] = stream(self.seed, "dropout", name, *rank, device=device)
 
     def draw_latent(self) -> Tensor:
-        return self.latents(self.batch_size, self.streams["latent"])
+        """Every rank draws those of the whole batch and takes its part."""
+        return self.latents(self.batch_size, self.streams["latent"])[self.ranks.part(self.batch_size)]
+
+    @property
+    def next_examples(self) -> tuple[int, int]:
+        """Of the next `batch_size` real examples those that this rank takes: how many lie before them, and how many."""
+        part = self.ranks.part(self.batch_size)
+        return self.images_seen + part.start, part.stop - part.start
 
     def real_batch(self) -> Any:
-        """The next `batch_size` real examples."""
-        batch = self.feed.batch(self.images_seen, self.batch_size)
+        """The next `batch_size` real examples, or this rank's part of them."""
+        batch = self.feed.batch(*self.next_examples)
         self.images_seen += self.batch_size
         return batch.to(self.dtype)
 
@@ -148,7 +159,7 @@ class AdversarialModule(L.LightningModule):
         self.use_streams(self.device)
         self.parameters_of = {name: list(network.parameters()) for name, network in self.networks.items()}
         # Raw optimizers save about 0.3 ms a round (benchmarks/), but skip what Lightning does for other precisions
-        # and for several ranks: two ranks with a raw backward end with different weights and no error.
+        # and for ranks of its own: two of them with a raw backward end with different weights and no error.
         self.raw = self.trainer.world_size == 1 and self.trainer.precision in ("32-true", "64-true")
         optimizers = self.optimizers(use_pl_optimizer=not self.raw)
         self.optimizer_of = dict(zip(self.networks, optimizers, strict=True))  # type: ignore[arg-type]
@@ -160,7 +171,7 @@ class AdversarialModule(L.LightningModule):
 
     def update_players(self, losses: Mapping[str, Tensor]) -> None:
         """Differentiates each loss with respect to its own player only, then lets those players step together."""
-        self.losses.update({name: loss.detach() for name, loss in losses.items()})
+        self.losses.update({name: self.ranks.mean(loss) for name, loss in losses.items()})
         stepping = [
             name for name in losses if self.choose is None or self.choose(name, self.losses, self.generator_updates)
         ]
@@ -170,6 +181,8 @@ class AdversarialModule(L.LightningModule):
             backward(
                 self.objective(name, losses[name]), inputs=self.parameters_of[name], retain_graph=name != stepping[-1]
             )
+            if self.ranks.size > 1:
+                self.ranks.average([weights.grad for weights in self.parameters_of[name] if weights.grad is not None])
         for name in losses if self.choose is not None else ():
             self.log_mean(f"steps/{name}", torch.tensor(float(name in stepping)))
         for name in stepping:
@@ -203,6 +216,23 @@ class AdversarialModule(L.LightningModule):
             self.generator_updates += 1
         if not torch.equal(before, torch.get_rng_state()):
             raise RuntimeError("something drew from torch's global generator in training: give it a stream")
+        if self.ranks.size > 1:
+            self.bring_together()
+
+    def bring_together(self) -> None:
+        """At the end of a tick: what each rank logged, averaged or drew by itself, so that rank 0 can record for all.
+
+        Raises RuntimeError where ranks no longer hold the same weights.
+        """
+        totals = torch.stack([total.to(self.device, torch.float64) for total, _ in self.sums.values()])
+        means = self.ranks.mean(totals)
+        self.sums = {name: (mean, self.sums[name][1]) for name, mean in zip(self.sums, means, strict=True)}
+        self.ranks.average(running_averages(self))
+        streams = {name: generator.get_state() for name, generator in self.streams.items()}
+        gathered = self.ranks.gathered((checksum(self), streams))
+        if len({weights for weights, _ in gathered}) > 1:
+            raise RuntimeError("the ranks no longer hold the same weights")
+        self.streams_of_others = [streams for _, streams in gathered[1:]]
 
     def log_mean(self, name: str, value: Tensor) -> None:
         """Adds to the mean that is logged under `name` at the end of the tick; stays on the device."""

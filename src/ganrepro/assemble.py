@@ -31,6 +31,26 @@ def device_of(accelerator: str) -> str:
     return accelerator
 
 
+def ranks_of(trainer: dict[str, Any]) -> int:
+    """How many processes train a seed together: one, but with trainer=ddp. UserError where so many cannot be here."""
+    if "devices" not in trainer:
+        return 1
+    device, wanted = device_of(trainer["accelerator"]), trainer["devices"]
+    gpus = torch.cuda.device_count() if device == "cuda" else 0
+    if device == "mps":
+        raise UserError("trainer=ddp goes with CUDA and, for trials, with the CPU.")
+    if device == "cpu" and wanted is None:
+        raise UserError(
+            "trainer=ddp takes all GPUs of the machine, and there is none here; trainer.devices=2 tries it on the CPU."
+        )
+    if device == "cuda" and (wanted or 2) > gpus:
+        raise UserError(
+            f"trainer=ddp: there {'is' if gpus == 1 else 'are'} {gpus} GPU{'s' * (gpus != 1)} here, and "
+            f"it needs {wanted or 'at least 2'}."
+        )
+    return wanted or gpus
+
+
 def is_measurement(config: dict[str, Any]) -> bool:
     """Whether the study trains no networks: its model is called once a seed (ganrepro.measure)."""
     return not issubclass(locate(config["model"]["_target_"]), AdversarialModule)
@@ -54,8 +74,10 @@ def folder_of(cell: Cell) -> Path:
 
 
 def identity_of(cell: Cell) -> dict[str, Any]:
-    """All that changes results: the configuration's leaves, the data's fingerprint, the kind of device."""
+    """All that changes results: the configuration's leaves, the data's fingerprint, the kind of device, the ranks."""
     found: dict[str, Any] = {"device": device_of(cell.config["trainer"]["accelerator"])}
+    if (ranks := ranks_of(cell.config["trainer"])) > 1:
+        found["ranks"] = ranks
     if cell.config.get("data"):
         found["data.fingerprint"] = data_of(cell).fingerprint
     if judged := (cell.config.get("evaluation") or {}).get("data"):

@@ -62,12 +62,13 @@ NOT_IDENTITY = frozenset(
         "model.scorers",
         "trainer.accelerator",
         "model.accelerator",  # the kind of device is in the address
+        "trainer.devices",  # and so is how many there were
     ]
 )
 
 
 FEW = 6  # options of a group, to be listed whole
-SHOWN = ("updates", "data.folder")  # in a label all the same
+SHOWN = ("updates", "data.folder", "trainer.devices")  # in a label all the same
 
 
 @dataclass(frozen=True)
@@ -217,7 +218,9 @@ def input_of(config: dict[str, Any], departures: Mapping[str, str]) -> Cell | No
     own = cell_of([f"experiment={config['input']['study']}", *(f"{key}={config[key]}" for key in FRAME[1:])], {})
     shared = {key: config[key] for key in ("data", "latent", "trainer", "threads", "runs")}
     network = _overlaid(own.config["network"], config["network"])
-    taken = {key: value for key, value in departures.items() if key.split(".")[0] in ("data", "latent", "threads")}
+    taken = {
+        key: value for key, value in departures.items() if key.split(".")[0] in ("data", "latent", "threads", "trainer")
+    }
     mine, theirs = schema.flatten({"network": network}), schema.flatten({"network": own.config["network"]})
     taken |= {key: schema.shown(value) for key, value in mine.items() if value != theirs[key]}
     return replace(own, config={**own.config, **shared, "network": network}, departures=taken)

@@ -75,10 +75,13 @@ def run(conf: Path, words: list[str]) -> int:
     overrides = [quoted(word, sweep) for word in words if word not in MULTIRUN]
     with hydra_at(conf):
         cells = cells_of(overrides, sweep)
+    if sweep:
+        refuse_ranks(cells, overrides)
     if cells[0].config["plan"]:
         for cell in cells:
             fetch_nothing(cell.config)
-    from ganrepro.assemble import check_fit, check_measurement, folder_of, is_measurement
+    from ganrepro.assemble import check_fit, check_measurement, folder_of, is_measurement, ranks_of
+    from ganrepro.ddp import check_ranks
     from ganrepro.how_to_run import how_to_run, stackable_weights, this_machine
     from ganrepro.plan import PICTURES, plan, run_bytes
     from ganrepro.population import check_population
@@ -97,6 +100,8 @@ def run(conf: Path, words: list[str]) -> int:
             sizes.append(PICTURES)
         else:
             module = check_fit(cell)
+            if ranks_of(cell.config["trainer"]) > 1:
+                check_ranks(cell, module)
             sizes.append(run_bytes(module, cell.config["optimizer"]["_target_"]))
             if cell.config["population"] > 1:
                 check_population(module)
@@ -150,6 +155,21 @@ def refuse_twins(cells: list["Cell"], folders: list[Path]) -> None:
             if any(exempt(key) for key in keys):
                 raise UserError(f"{', '.join(keys)} cannot be swept: it changes no result, the cells would be one run.")
             raise UserError(f"Two cells of this sweep are the same run, {folder}: leave one out.")
+
+
+def refuse_ranks(cells: list["Cell"], overrides: list[str]) -> None:
+    """UserError, with what to type instead, where a multirun holds a cell that wants all GPUs for itself."""
+    cell = next((cell for cell in cells if "devices" in cell.config["trainer"]), None)
+    if cell is None:
+        return
+    choices = {**cell.coordinates, **cell.typed}
+    words = [word for word in overrides if word.partition("=")[0] not in choices and not word.startswith("hydra")]
+    words += [f"{key}={value}" for key, value in choices.items()]
+    raise UserError(
+        "trainer=ddp takes all GPUs for one cell at a time, which a multirun (-m) does not see to. Type for each cell, "
+        f"as for this one:\n  python run.py {' '.join(words)}\n"
+        "or leave trainer=ddp out: one job a GPU gets more seeds trained in the same time (docs/ddp.md)."
+    )
 
 
 def check_writable(runs: Path) -> None:

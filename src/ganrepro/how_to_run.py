@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from ganrepro.adversarial import AdversarialModule
-from ganrepro.assemble import device_of
+from ganrepro.assemble import device_of, ranks_of
 from ganrepro.cells import Cell
 from ganrepro.errors import UserError
 from ganrepro.population import check_population, groups
@@ -47,9 +47,11 @@ class Choice:
     threads: int
     population: int
     advice: str = ""
+    ranks: int = 1  # processes that train one seed together
 
     def __str__(self) -> str:
         words = [f"workers={self.workers}", f"threads={self.threads}", f"population={self.population}"]
+        words += [f"ranks={self.ranks}"] * (self.ranks > 1)
         return " ".join(words) + (f"; {self.advice}" if self.advice else "")
 
 
@@ -75,6 +77,8 @@ def how_to_run(cell: Cell, hardware: Hardware, cells: int = 1, weights: int | No
     """
     config = cell.config
     threads, population = config["threads"], config["population"]
+    if (ranks := ranks_of(config["trainer"])) > 1:
+        return Choice(1, threads, population, ranks=ranks)
     most = hardware.gpus if hardware.device == "cuda" else hardware.cores // threads
     most = max(1, config["workers"] or most)
     workers = min(most, cells * len(groups(cell.seeds, population)))

@@ -50,12 +50,13 @@ class Recorder(L.Callback):
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         assert isinstance(module, AdversarialModule)
         self.start(module, trainer.loggers)
-        trainer.should_stop = module.generator_updates >= module.updates  # cut off between the last row and DONE
+        ended = module.generator_updates >= module.updates  # cut off between the last row and DONE
+        trainer.should_stop = module.ranks.told(ended)
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         assert isinstance(module, AdversarialModule)
         self.end_of_tick(module, trainer.loggers, time.monotonic() - self.begun)
-        trainer.should_stop = module.generator_updates >= module.updates or self.reason is not None
+        trainer.should_stop = module.ranks.told(module.generator_updates >= module.updates or self.reason is not None)
 
     def start(self, module: AdversarialModule, loggers: Sequence[Any]) -> None:
         """Goes back to the checkpoint, or writes what there is before the first update."""
@@ -185,8 +186,10 @@ def apart(tensor: torch.Tensor) -> torch.Tensor:
 
 def checkpoint(module: AdversarialModule, metrics_bytes: int) -> dict[str, Any]:
     """All that training goes on from: networks, optimizers, clock, streams, and where metrics.jsonl stood."""
+    others = {"streams_of_others": module.streams_of_others} if module.streams_of_others else {}
     return {
         **weights_of(module),
+        **others,
         "losses": dict(module.losses),  # what a `choose` hook looks at first
         "rule_state": dict(module.rule_state),
         "optimizers": [optimizer.state_dict() for optimizer in module.raw_optimizers],
@@ -204,6 +207,7 @@ def restore(module: AdversarialModule, state: dict[str, Any]) -> None:
     module.rule_state = dict(state.get("rule_state", {}))
     for optimizer, saved in zip(module.raw_optimizers, state["optimizers"], strict=True):
         optimizer.load_state_dict(saved)
+    streams = [state["streams"], *state.get("streams_of_others", [])][module.ranks.rank]
     for name, generator in module.streams.items():
-        generator.set_state(state["streams"][name])
+        generator.set_state(streams[name])
     module.generator_updates, module.images_seen = state["generator_updates"], state["images_seen"]

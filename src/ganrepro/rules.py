@@ -74,7 +74,7 @@ def controlled(gan: "AdversarialModule") -> None:
     for _ in range(CONTROLLED_STEPS):
         z = gan.draw_latent()
         with evaluating(gan):
-            loss = gan.loss.generator(gan.source(gan.discriminate(gan.generate(z))))
+            loss = gan.ranks.mean(gan.loss.generator(gan.source(gan.discriminate(gan.generate(z)))))
         gan.log_mean("loss/deciding", loss)
         player, fake = float(loss.item() > threshold), gan.generate(z)
         in_a_row, last, steps_of_g = (in_a_row + 1 if player == last else 1.0), player, steps_of_g + player

@@ -145,6 +145,15 @@ OPTIONS: dict[str, Key] = {
         str, "where it runs; auto is CUDA if present, else CPU", choices=("auto", "cpu", "cuda", "mps")
     ),
     "trainer.precision": Key(str, "arithmetic", choices=("32-true", "64-true", "bf16-mixed")),
+    "trainer.devices": Key(
+        int,
+        "with trainer=ddp: processes that train one seed, a GPU each; null: all GPUs of the machine",
+        low=2,
+        optional=True,
+    ),
+    "trainer.sync_batchnorm": Key(
+        bool, "with trainer=ddp: batch norm over the whole batch, not a rank's part; GPUs only", neutral=False
+    ),
     "logger.project": Key(str, "W&B project"),
     "logger.offline": Key(bool, "W&B writes to disk only; `wandb sync` sends it later"),
     "data.root": Key(str, "the folder that holds the data sets; default data/ or GANREPRO_DATA"),

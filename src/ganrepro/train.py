@@ -7,17 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ganrepro.assemble import data_of, is_measurement
 from ganrepro.cells import Cell
+from ganrepro.ddp import together
 from ganrepro.errors import UserError
 from ganrepro.inputs import check_input
 from ganrepro.measure import measure_seed
 from ganrepro.population import Part, PopulationRecorder, groups, population_of
 from ganrepro.provenance import source_digest
 from ganrepro.runs import FINISHED, Busy, RunFolder, in_step, read_checkpoint, shared_states, updates_of
-from ganrepro.training import begin, conclude, fit, quiet_lightning
+from ganrepro.training import begin, conclude, fit, set_up
 
 
 def state_of(run: RunFolder, cell: Cell) -> str:
@@ -52,9 +51,7 @@ def check_startable(run: RunFolder, cell: Cell, seed: int) -> None:
 
 def train_cell(cell: Cell, folder: Path, claims: dict[str, str], say: Callable[[str], None] = print) -> None:
     """Trains every seed that is not there yet. A seed that fails is recorded as an error and the next one starts."""
-    torch.set_num_threads(cell.config["threads"])
-    torch.backends.cudnn.allow_tf32 = False  # else a GPU's convolutions round to TF32 under precision=32-true
-    quiet_lightning()
+    set_up(cell.config)
     for seeds in groups(cell.seeds, 1 if is_measurement(cell.config) else cell.config["population"]):
         with ExitStack() as locks:
             missing = {}
@@ -124,7 +121,8 @@ def train_seed(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str]) ->
     state = read_checkpoint(named) if named else run.newest_checkpoint()
     one = begin(cell, run, seed, claims, state)
     try:
-        fit(one.module, one.recorder, one.logger, cell.config)
+        with together(cell, seed, state) as one.module.ranks:
+            fit(one.module, one.recorder, one.logger, cell.config)
         conclude(one, cell.config)
     finally:
         one.close(failed=True)

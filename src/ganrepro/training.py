@@ -25,6 +25,7 @@ from ganrepro.evaluation import Evaluated
 from ganrepro.inputs import load_input
 from ganrepro.modes import evaluating
 from ganrepro.provenance import hardware, provenance
+from ganrepro.ranks import synchronise
 from ganrepro.recorder import Recorder, weights_of, write_arrays
 from ganrepro.runs import RunFolder, write_atomically
 from ganrepro.streams import stream
@@ -60,10 +61,7 @@ def begin(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str], state: 
         reached = {key: (state or {}).get(key, 0) for key in ("generator_updates", "images_seen")}
         run.write_record({**record, **reached})
 
-    module = module_of(config, data.shape, seed, data.pixel_mean(), classes_of(data))
-    module.use_data(data)
-    if cell.input and state is None:
-        load_input(module, cell, seed)
+    module = module_to_train(cell, seed, state is None)
     evaluation = build(config["evaluation"])
     evaluate = evaluator(module, data, evaluation, seed)
     recorder = Recorder(
@@ -78,6 +76,18 @@ def begin(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str], state: 
     )
     about = loggers.About(run, config, record)
     return Training(run, module, recorder, build(config["logger"], about=about), evaluate, record)
+
+
+def module_to_train(cell: Cell, seed: int, anew: bool) -> AdversarialModule:
+    """The seed's module with its data; one that begins anew has the weights that it goes on from."""
+    data = data_of(cell)
+    module = module_of(cell.config, data.shape, seed, data.pixel_mean(), classes_of(data))
+    module.use_data(data)
+    if cell.input and anew:
+        load_input(module, cell, seed)
+    if cell.config["trainer"].get("sync_batchnorm"):
+        synchronise(module)
+    return module
 
 
 def conclude(one: Training, config: dict[str, Any]) -> None:
@@ -121,9 +131,10 @@ def evaluator(module: AdversarialModule, data: Any, evaluation: Any, seed: int) 
 
 def fit(module: AdversarialModule, recorder: L.Callback, logger: Any, config: dict[str, Any]) -> None:
     """Runs Lightning's loop over ticks until the clock reaches `updates`, the run diverges, or Ctrl-C."""
+    device = device_of(config["trainer"]["accelerator"])
     trainer = L.Trainer(
-        accelerator=device_of(config["trainer"]["accelerator"]),
-        devices=1,
+        accelerator=device,
+        devices=[torch.cuda.current_device()] if device == "cuda" else 1,  # 1 would be the first GPU for every job
         precision=config["trainer"]["precision"],
         max_epochs=-1,
         logger=logger,
@@ -185,6 +196,13 @@ def sampling_speed(module: AdversarialModule, n: int = 1000) -> float:
         module.sample(n)
         seconds = min(seconds, time.perf_counter() - begun)
     return n / seconds
+
+
+def set_up(config: dict[str, Any]) -> None:
+    """What a process needs once before it trains."""
+    torch.set_num_threads(config["threads"])
+    torch.backends.cudnn.allow_tf32 = False  # else a GPU's convolutions round to TF32 under precision=32-true
+    quiet_lightning()
 
 
 def quiet_lightning() -> None:

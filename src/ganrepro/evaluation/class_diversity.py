@@ -184,7 +184,7 @@ def described(
     assert log_probabilities is not None
     classes = len(data.classes)
     score, deviation = inception_score(log_probabilities, splits)
-    paired = ModifiedInceptionScore(classes, pairing)
+    paired = ModifiedInceptionScore(classes, pairing, sync_on_compute=False)
     paired.update(log_probabilities, asked if pairing == "asked" else None)
     modified = paired.compute()
     counts = torch.bincount(read[read >= 0], minlength=classes)

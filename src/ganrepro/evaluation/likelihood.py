@@ -135,7 +135,8 @@ class LikelihoodEvaluation:
         return metrics, {name: array.cpu().numpy() for name, array in arrays.items()}
 
     def _fold(self, images: Tensor, validation: Images, test: Images, data: ImageData) -> dict[str, Tensor]:
-        metric = ParzenLogLikelihood(self.sigmas, self.sigma_images or len(validation)).to(images.device)
+        metric = ParzenLogLikelihood(self.sigmas, self.sigma_images or len(validation), sync_on_compute=False)
+        metric = metric.to(images.device)
         metric.update(images, "samples")
         parts = {"validation": validation.pixels[: self.sigma_images], "test": test.pixels[: self.test_images]}
         for role, pixels in parts.items():

@@ -30,7 +30,7 @@ def frechet_distance(first: Tensor, second: Tensor) -> float:
     if not (first.isfinite().all() and second.isfinite().all()):
         return math.nan
     centre = second.double().mean(0)  # sums of squares lose digits far from the origin, and a shift changes nothing
-    metric = FrechetInceptionDistance(feature=Given(first.shape[1]))
+    metric = FrechetInceptionDistance(feature=Given(first.shape[1]), sync_on_compute=False)
     metric.update(first.double() - centre, real=True)
     metric.update(second.double() - centre, real=False)
     return max(0.0, torch.nan_to_num(metric.compute(), nan=math.nan).item())

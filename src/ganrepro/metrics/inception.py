@@ -125,7 +125,7 @@ class ModifiedInceptionScore(Metric):
 
 def inception_score(log_probabilities: Tensor, splits: int = 10) -> tuple[float, float]:
     """InceptionScore of [n, classes] at once: mean and standard deviation. ValueError as it raises them."""
-    metric = InceptionScore(splits)
+    metric = InceptionScore(splits, sync_on_compute=False)
     metric.update(log_probabilities)
     mean, deviation = metric.compute()
     return mean.item(), deviation.item()

@@ -31,7 +31,7 @@ class Conditional(AdversarialModule):
     def next_labels(self) -> Tensor:
         """Those of the next real batch, int64 [n]."""
         assert isinstance(self.feed, ImageFeed)
-        return self.feed.labels(self.images_seen, self.batch_size)
+        return self.feed.labels(*self.next_examples)
 
     def draw_latent(self) -> Tensor:
         z = super().draw_latent()
