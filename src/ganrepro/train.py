@@ -2,15 +2,16 @@
 
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ganrepro.assemble import data_of, is_measurement
+from ganrepro.assemble import data_of, device_of, is_measurement
 from ganrepro.cells import Cell
+from ganrepro.devices import own_gpu
 from ganrepro.errors import UserError
 from ganrepro.inputs import check_input
 from ganrepro.measure import measure_seed
@@ -66,8 +67,14 @@ def train_cell(cell: Cell, folder: Path, claims: dict[str, str], say: Callable[[
                         if prepare(cell, run, seed):
                             missing[seed] = run
             for part in in_step(missing):
-                with said(next(iter(part.values())).path, cell, say), recorded(part, cell):
+                with said(next(iter(part.values())).path, cell, say), recorded(part, cell), gpu_of(cell.config):
                     train_seeds(cell, part, claims)
+
+
+def gpu_of(config: dict[str, Any]) -> AbstractContextManager[None]:
+    """The lease of a GPU where the cell trains on one."""
+    chosen = config["model"] if is_measurement(config) else config["trainer"]
+    return own_gpu(device_of(chosen.get("accelerator", "cpu")), config["workers"])
 
 
 def train_seeds(cell: Cell, runs: dict[int, RunFolder], claims: dict[str, str]) -> None:

@@ -121,9 +121,10 @@ def evaluator(module: AdversarialModule, data: Any, evaluation: Any, seed: int) 
 
 def fit(module: AdversarialModule, recorder: L.Callback, logger: Any, config: dict[str, Any]) -> None:
     """Runs Lightning's loop over ticks until the clock reaches `updates`, the run diverges, or Ctrl-C."""
+    device = device_of(config["trainer"]["accelerator"])
     trainer = L.Trainer(
-        accelerator=device_of(config["trainer"]["accelerator"]),
-        devices=1,
+        accelerator=device,
+        devices=[torch.cuda.current_device()] if device == "cuda" else 1,  # 1 would be the first GPU for every job
         precision=config["trainer"]["precision"],
         max_epochs=-1,
         logger=logger,
@@ -135,8 +136,10 @@ def fit(module: AdversarialModule, recorder: L.Callback, logger: Any, config: di
     )
     try:
         trainer.fit(module, train_dataloaders=range(1))
-    except SystemExit:  # Lightning's answer to Ctrl-C
-        raise KeyboardInterrupt from None
+    except SystemExit as end:
+        if end.code == 1:  # Lightning's answer to Ctrl-C; submitit's to a preemption is another
+            raise KeyboardInterrupt from None
+        raise
 
 
 def finish(
