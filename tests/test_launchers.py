@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 
 from ganrepro import launching as module
-from ganrepro.cells import cell_of, composed
+from ganrepro.cells import cell_of, composed, hydra_at
 from ganrepro.cli import apart
 from ganrepro.errors import UserError
 from ganrepro.how_to_run import how_to_run
@@ -23,6 +24,7 @@ from ganrepro.launching import Launching, launching
 from hydra_plugins.ganrepro_launchers.joblib_launcher import JoblibLauncher
 from hydra_plugins.ganrepro_launchers.submitit_launcher import LocalLauncher
 
+CONF = Path(__file__).parents[1] / "conf"
 PRESETS = ("joblib", "ray", "submitit_local", "submitit_slurm")
 
 
@@ -72,6 +74,13 @@ def test_presets_compose_and_name_a_launcher_that_hydra_finds(conf: object, name
     assert "workers" in str(settings), "workers= limits every launcher"
     assert get_class(node._target_) is launcher
     assert not launcher.__abstractmethods__
+
+
+def test_presets_are_ours_though_hydra_s_plugin_has_one_of_the_same_name() -> None:
+    ConfigStore.instance().store(name="joblib", group="hydra/launcher", node={"_target_": "theirs", "n_jobs": -1})
+    with hydra_at(CONF):
+        node = composed(["hydra/launcher=joblib"]).hydra.launcher
+    assert node._target_ == "hydra_plugins.ganrepro_launchers.joblib_launcher.JoblibLauncher"
 
 
 def test_a_command_without_a_launcher_says_nothing_of_one(conf: object) -> None:
