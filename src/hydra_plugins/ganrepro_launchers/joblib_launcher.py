@@ -38,7 +38,7 @@ class JoblibLauncher(Jobs):
         pool = self.busy.pop(handle)
         try:
             outcome = handle.result()
-        except BrokenProcessPool:
+        except (BrokenProcessPool, SystemExit):  # SIGKILL, SIGTERM
             pool.shutdown()
             return None
         self.idle.append(pool)
