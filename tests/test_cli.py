@@ -10,6 +10,7 @@ import pytest
 
 from ganrepro import cli, schema, usage
 from ganrepro.cells import cells_of
+from ganrepro.errors import JobsLost
 from ganrepro.runs import RunFolder
 
 ROOT = Path(__file__).parents[1]
@@ -286,15 +287,13 @@ def test_a_study_with_a_grid_without_m_trains_the_one_cell_that_is_shown(
 def test_a_killed_worker_is_said_and_the_rest_is_reported(
     run: Run, narrow_words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
     def killed(*_: object) -> None:
-        raise TerminatedWorkerError("A worker process managed by the executor was unexpectedly terminated.")
+        raise JobsLost("1 of 2 jobs were killed (out of memory?). The same command goes on.")
 
     monkeypatch.setattr(cli, "start_hydra", killed)
     code, out, err = run("-m", "experiment=gan_mnist", "loss=gan,gan_saturating", *narrow_words)
     assert code == cli.ERROR
-    assert "A worker process was killed (out of memory?). The same command goes on." in err
+    assert "1 of 2 jobs were killed (out of memory?). The same command goes on." in err
     assert "Report: " in out
 
 

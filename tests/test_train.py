@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from ganrepro import load, train, training
 from ganrepro.assemble import check_fit, folder_of
@@ -354,6 +355,26 @@ def test_load_final_and_best(narrow: Narrow, tmp_path: Path) -> None:
         load(tmp_path)
     with pytest.raises(UserError, match="'final' or 'best'"):
         load(run.path, "worst")
+
+
+@pytest.mark.parametrize(
+    ("raised", "seen"),
+    [(SystemExit(1), KeyboardInterrupt), (SystemExit(144), SystemExit), (SIGTERMException(), SystemExit)],
+    ids=["Ctrl-C, by Lightning", "preempted, by submitit", "SIGTERM, by Lightning"],
+)
+def test_a_process_that_is_told_to_end_leaves_its_run_to_be_resumed(
+    narrow: Narrow, monkeypatch: pytest.MonkeyPatch, raised: BaseException, seen: type[BaseException]
+) -> None:
+    def told(*_: object, **__: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(training.L.Trainer, "fit", told)
+    cell = narrow()
+    with pytest.raises(seen) as caught:
+        trained(cell)
+    assert getattr(caught.value, "code", None) in (None, 144, 143)
+    run = RunFolder(folder_of(cell) / "seed=0")
+    assert (run.record["status"], run.is_locked(), state_of(run, cell)) == ("running", False, "resume")
 
 
 def test_load_runs_no_code_from_elsewhere(narrow: Narrow) -> None:

@@ -23,11 +23,17 @@ CRITICS = ("discriminator",)
 
 def device_of(accelerator: str) -> str:
     """ "cpu", "cuda" or "mps"; UserError when the one asked for is absent."""
+    device = device_meant(accelerator)
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if accelerator == "auto":
-        return "cuda" if present["cuda"] else "cpu"
-    if not present[accelerator]:
+    if not present[device]:
         raise UserError(f"trainer.accelerator={accelerator}: there is none here; trainer=auto takes what there is.")
+    return device
+
+
+def device_meant(accelerator: str) -> str:
+    """ "cpu", "cuda" or "mps", whether or not it is here: a cluster's jobs run elsewhere."""
+    if accelerator == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
     return accelerator
 
 
@@ -75,7 +81,7 @@ def folder_of(cell: Cell) -> Path:
 
 def identity_of(cell: Cell) -> dict[str, Any]:
     """All that changes results: the configuration's leaves, the data's fingerprint, the kind of device, the ranks."""
-    found: dict[str, Any] = {"device": device_of(cell.config["trainer"]["accelerator"])}
+    found: dict[str, Any] = {"device": device_meant(cell.config["trainer"]["accelerator"])}
     if (ranks := ranks_of(cell.config["trainer"])) > 1:
         found["ranks"] = ranks
     if cell.config.get("data"):

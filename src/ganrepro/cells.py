@@ -20,7 +20,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganrepro import schema
@@ -341,8 +341,8 @@ def known_variants(experiment: str) -> list[str]:
 
 def _composed(overrides: tuple[str, ...], whole: bool = True) -> tuple[dict[str, Any], dict[str, Any], dict[str, str]]:
     """(resolved configuration, the study's grid, option chosen in each group). whole: nothing may be missing."""
+    config = composed(overrides)
     try:
-        config = compose("config", list(overrides), return_hydra_config=True)
         choices = dict(config.hydra.runtime.choices)
         grid = OmegaConf.to_container(config.hydra.sweeper.get("params") or OmegaConf.create({}))
         plain = {key: config._get_node(key) for key in config if key != "hydra"}  # hydra: holds what only a job has
@@ -350,6 +350,14 @@ def _composed(overrides: tuple[str, ...], whole: bool = True) -> tuple[dict[str,
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(plain_words(error)) from None
     return resolved, dict(grid), choices  # type: ignore[return-value, arg-type]
+
+
+def composed(overrides: Sequence[str]) -> DictConfig:
+    """The configuration with Hydra's own part, as Hydra has it. UserError where there is none."""
+    try:
+        return compose("config", list(overrides), return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(plain_words(error)) from None
 
 
 def plain_words(error: Exception) -> str:

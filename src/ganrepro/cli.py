@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganrepro import schema
-from ganrepro.errors import UserError
+from ganrepro.errors import JobsLost, UserError
 from ganrepro.usage import help_text, welcome
 
 if TYPE_CHECKING:
     from ganrepro.cells import Cell
+    from ganrepro.launching import Launching
 
 ERROR, INTERRUPTED = 1, 130
 MULTIRUN = ("-m", "--multirun")
@@ -70,10 +71,13 @@ def plainly(error: Exception) -> str:
 def run(conf: Path, words: list[str]) -> int:
     """Composes and checks all cells, trains what is missing, prints the table of what is there."""
     from ganrepro.cells import cells_of, hydra_at
+    from ganrepro.launching import launching
 
     sweep = any(word in MULTIRUN for word in words)
     overrides = [quoted(word, sweep) for word in words if word not in MULTIRUN]
     with hydra_at(conf):
+        where = launching(overrides)
+        overrides += where.overrides
         cells = cells_of(overrides, sweep)
     if sweep:
         refuse_ranks(cells, overrides)
@@ -82,7 +86,7 @@ def run(conf: Path, words: list[str]) -> int:
             fetch_nothing(cell.config)
     from ganrepro.assemble import check_fit, check_measurement, folder_of, is_measurement, ranks_of
     from ganrepro.ddp import check_ranks
-    from ganrepro.how_to_run import how_to_run, stackable_weights, this_machine
+    from ganrepro.how_to_run import how_to_run, stackable_weights
     from ganrepro.plan import PICTURES, plan, run_bytes
     from ganrepro.population import check_population
     from ganrepro.runs import RunFolder
@@ -113,14 +117,14 @@ def run(conf: Path, words: list[str]) -> int:
     ]
     for each, cell, seed in runs:
         check_startable(each, cell, seed)
-    how = how_to_run(cells[0], this_machine(cells[0].config["trainer"]["accelerator"]), len(cells), weights)
+    how = how_to_run(cells[0], where.hardware(cells[0].config["trainer"]["accelerator"]), len(cells), weights)
     if not cells[0].config["plan"]:
         check_writable(Path(cells[0].config["runs"]))
     print(plan(cells, folders, sizes, how))
     if cells[0].config["plan"]:
         return 0
     if any(state_of(each, cell) != "skip" for each, cell, _ in runs):
-        carry_out(conf, overrides, cells, folders, how.workers, sweep)
+        carry_out(conf, overrides, cells, folders, where, how.workers, sweep)
     return summarise(conf, cells, folders)
 
 
@@ -183,31 +187,43 @@ def check_writable(runs: Path) -> None:
 
 
 def carry_out(
-    conf: Path, overrides: list[str], cells: list["Cell"], folders: list[Path], workers: int, sweep: bool
+    conf: Path,
+    overrides: list[str],
+    cells: list["Cell"],
+    folders: list[Path],
+    where: "Launching",
+    workers: int,
+    sweep: bool,
 ) -> None:
     """Hands the cells to Hydra's launcher and shows how far their runs are."""
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-    from ganrepro.population import groups
     from ganrepro.progress import Progress
     from ganrepro.runs import write_wanted
 
     for cell, folder in zip(cells, folders, strict=True):
         if not cell.config["resume"]:
             write_wanted(folder, cell.seeds, cell.config["updates"])
-    if workers > 1:  # then every population, or seed, of every cell is a job of its own, so that no core is left idle
-        jobs = groups(cells[0].seeds, max(cell.config["population"] for cell in cells))
-        axis = "seeds=" + ",".join("[" + ",".join(map(str, seeds)) + "]" for seeds in jobs)
-        overrides = [*(word for word in overrides if not word.startswith("seeds=")), axis]
-        overrides += ["hydra.sweeper.params=null"] * (not sweep)  # one cell was typed, not the study's grid
-        sweep = True
-        if not any(word.startswith("hydra/launcher=") for word in overrides):
-            overrides += ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={workers}"]
+    if workers > 1 or where.apart:
+        overrides = [*apart(cells, overrides, where, workers), *["hydra.sweeper.params=null"] * (not sweep)]
+        sweep = True  # without -m one cell was typed, not the study's grid
     with Progress(cells, folders):
         try:
             start_hydra(conf, ["-m"] * sweep, overrides)
-        except TerminatedWorkerError:
-            print("A worker process was killed (out of memory?). The same command goes on.", file=sys.stderr)
+        except JobsLost as error:
+            print(error, file=sys.stderr)
+
+
+def apart(cells: list["Cell"], overrides: list[str], where: "Launching", workers: int) -> list[str]:
+    """The words by which every population, or seed, of every cell is a job of its own, so that no core is left idle."""
+    from ganrepro.population import groups
+
+    jobs = groups(cells[0].seeds, max(cell.config["population"] for cell in cells))
+    given = {"seeds": ",".join("[" + ",".join(map(str, seeds)) + "]" for seeds in jobs)}
+    if not where.scheduled:
+        given["workers"] = str(workers)
+    if where.name is None:
+        given["hydra/launcher"] = "joblib"
+    kept = (word for word in overrides if word.partition("=")[0] not in given)
+    return [*kept, *(f"{key}={value}" for key, value in given.items())]
 
 
 def start_hydra(conf: Path, flags: list[str], overrides: list[str]) -> None:

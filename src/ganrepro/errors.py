@@ -12,6 +12,10 @@ class DataMissing(UserError):
     """A data set that is not on disk and cannot be fetched; the run's cell is then `not run`, with this reason."""
 
 
+class JobsLost(UserError):
+    """Processes of a sweep that were killed before their jobs were done; the other jobs went on to their ends."""
+
+
 def exit_code(work: Callable[[], object]) -> int:
     """Of a command: 0 when `work` is done, 1 after a user's error or a file that cannot be written, which is said."""
     try:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganrepro.assemble import device_of
+from ganrepro.assemble import device_meant, device_of
 from ganrepro.data.images import ImageData
 from ganrepro.errors import UserError
 from ganrepro.evaluation.base import Evaluated, Streams
@@ -79,9 +79,10 @@ class PixelCNNStudy:
         with torch.device("meta"):
             self.make()  # says now what cannot be built
         self.lr, self.batch, self.samples, self.tested = lr, batch, evaluation.samples, tested
-        self.device = device_of(accelerator)
+        self.device = device_meant(accelerator)
 
     def __call__(self, streams: Streams, updates: int) -> Evaluated:
+        device_of(self.device)
         seed = int(torch.randint(2**62, (), generator=streams("pixelcnn")))
         network = initialised(self.make, seed, "pixelcnn").to(self.device)
         assert isinstance(network, PixelCNN)

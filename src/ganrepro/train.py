@@ -2,14 +2,15 @@
 
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ganrepro.assemble import data_of, is_measurement
+from ganrepro.assemble import data_of, device_of, is_measurement, ranks_of
 from ganrepro.cells import Cell
 from ganrepro.ddp import together
+from ganrepro.devices import own_gpu
 from ganrepro.errors import UserError
 from ganrepro.inputs import check_input
 from ganrepro.measure import measure_seed
@@ -63,8 +64,15 @@ def train_cell(cell: Cell, folder: Path, claims: dict[str, str], say: Callable[[
                         if prepare(cell, run, seed):
                             missing[seed] = run
             for part in in_step(missing):
-                with said(next(iter(part.values())).path, cell, say), recorded(part, cell):
+                with said(next(iter(part.values())).path, cell, say), recorded(part, cell), gpu_of(cell.config):
                     train_seeds(cell, part, claims)
+
+
+def gpu_of(config: dict[str, Any]) -> AbstractContextManager[None]:
+    """The lease of a GPU where the cell trains on one; the ranks of trainer=ddp take all there are."""
+    chosen = config["model"] if is_measurement(config) else config["trainer"]
+    alone = ranks_of(config["trainer"]) == 1
+    return own_gpu(device_of(chosen.get("accelerator", "cpu")) if alone else "cpu", config["workers"])
 
 
 def train_seeds(cell: Cell, runs: dict[int, RunFolder], claims: dict[str, str]) -> None:

@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import shutil
+import signal
 import time
 import warnings
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import OmegaConf
 
 from ganrepro import loggers
@@ -130,7 +132,10 @@ def evaluator(module: AdversarialModule, data: Any, evaluation: Any, seed: int) 
 
 
 def fit(module: AdversarialModule, recorder: L.Callback, logger: Any, config: dict[str, Any]) -> None:
-    """Runs Lightning's loop over ticks until the clock reaches `updates`, the run diverges, or Ctrl-C."""
+    """Runs Lightning's loop over ticks until the clock reaches `updates` or the run diverges.
+
+    KeyboardInterrupt after Ctrl-C; SystemExit when the process is told to end, as a scheduler does.
+    """
     device = device_of(config["trainer"]["accelerator"])
     trainer = L.Trainer(
         accelerator=device,
@@ -146,8 +151,12 @@ def fit(module: AdversarialModule, recorder: L.Callback, logger: Any, config: di
     )
     try:
         trainer.fit(module, train_dataloaders=range(1))
-    except SystemExit:  # Lightning's answer to Ctrl-C
-        raise KeyboardInterrupt from None
+    except SystemExit as end:
+        if end.code == 1:  # Lightning's answer to Ctrl-C; submitit's to a preemption is another
+            raise KeyboardInterrupt from None
+        raise
+    except SIGTERMException:  # no error of the run, which would be recorded, but the end of the process
+        raise SystemExit(128 + signal.SIGTERM) from None
 
 
 def finish(
