@@ -34,14 +34,16 @@ def welcome(conf: Path) -> str:
 
 def help_text(conf: Path) -> str:
     """Every key with its type, range and meaning, and the options of every group."""
+    others = ("claims", "hydra", "scale_of", "variant_of")
+    folders = [path for path in sorted(conf.iterdir()) if path.is_dir() and path.name not in others]
     groups = [
         textwrap.fill(
-            f"  {group.name + '=':<14}{', '.join(sorted(path.stem for path in group.glob('*.yaml')))}",
+            f"  {group.relative_to(conf).as_posix() + '=':<16}"
+            + ", ".join(sorted(path.stem for path in group.glob("*.yaml"))),
             110,
-            subsequent_indent=" " * 16,
+            subsequent_indent=" " * 18,
         )
-        for group in sorted(conf.iterdir())
-        if group.is_dir() and group.name not in ("claims", "hydra", "scale_of", "variant_of")
+        for group in [*folders, conf / "hydra" / "launcher"]
     ]
     sections = {
         "Keys": schema.TOP,
