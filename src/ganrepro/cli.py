@@ -64,6 +64,8 @@ def plainly(error: Exception) -> str:
         from ganrepro.cells import plain_words
 
         return plain_words(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
 
 
@@ -280,7 +282,9 @@ def resumed(cells: list["Cell"], overrides: list[str]) -> "Cell":
 
 
 def summarise(conf: Path, cells: list["Cell"], folders: list[Path]) -> int:
-    """Prints the table, writes the study's report beside its runs, and says what failed."""
+    """Prints the table, writes the study's report beside its runs, one command at a time, and says what failed."""
+    from filelock import FileLock
+
     from ganrepro.plan import describe
     from ganrepro.report import sweep_table, write_study
     from ganrepro.report.study import verdict_text
@@ -289,11 +293,13 @@ def summarise(conf: Path, cells: list["Cell"], folders: list[Path]) -> int:
     config = cells[0].config
     root, study, scale = Path(config["runs"]), config["study"], config["scale"]
     out, pairs = root / study / scale / "report", list(zip(cells, folders, strict=True))
-    print(sweep_table([(cell.typed or cell.departures, folder) for cell, folder in pairs], out / "sweep"))
-    if not config["resume"] or root.resolve() in folders[0].resolve().parents:
-        page = write_study(root, study, scale, out, conf / "claims")
-        print(verdict_text(root, study, scale, conf / "claims"))
-        print(f"Report: {page}")
+    out.mkdir(parents=True, exist_ok=True)
+    with FileLock(out / ".lock"):
+        print(sweep_table([(cell.typed or cell.departures, folder) for cell, folder in pairs], out / "sweep"))
+        if not config["resume"] or root.resolve() in folders[0].resolve().parents:
+            page = write_study(root, study, scale, out, conf / "claims")
+            print(verdict_text(root, study, scale, conf / "claims"))
+            print(f"Report: {page}")
     runs = [RunFolder(folder / f"seed={seed}") for cell, folder in pairs for seed in cell.seeds]
     short = {"done": config["updates"]}  # a diverged run ended where it did
     failed = [

@@ -12,6 +12,11 @@ class DataMissing(UserError):
     """A data set that is not on disk and cannot be fetched; the run's cell is then `not run`, with this reason."""
 
 
+def first_line(error: Exception) -> str:
+    """Of its message, to which torch may add its stack; or what kind of error it is."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def exit_code(work: Callable[[], object]) -> int:
     """Of a command: 0 when `work` is done, 1 after a user's error or a file that cannot be written, which is said."""
     try:

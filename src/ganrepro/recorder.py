@@ -15,7 +15,7 @@ from ganrepro.errors import UserError
 from ganrepro.evaluation import Evaluated
 from ganrepro.loggers import log_picture, log_row
 from ganrepro.pictures import save_png
-from ganrepro.runs import RunFolder, read_checkpoint, write_atomically
+from ganrepro.runs import RunFolder, read_checkpoint, write_atomically, write_state
 
 SHOWN = 64  # samples in a picture, always from the same latents
 CONSTANT = 1e-4  # of the data's span: below this spread over samples at every pixel, G ignores its latent
@@ -119,8 +119,7 @@ class Recorder(L.Callback):
     def keep_if_best(self, module: AdversarialModule, row: dict[str, Any]) -> None:
         """Writes best.pt if an evaluated row is the best so far."""
         if self.consider(row):
-            weights = {**weights_of(module), "metrics": row}
-            write_atomically(self.folder.best, lambda file: torch.save(weights, file))
+            write_state(self.folder.best, {**weights_of(module), "metrics": row})
 
     def consider(self, row: dict[str, Any]) -> bool:
         """Whether an evaluated row is the best so far; NaN never is."""

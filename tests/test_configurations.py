@@ -1,0 +1,103 @@
+"""Configurations drawn from the schema: what cannot be trained is said plainly before anything starts.
+
+GANREPRO_CONFIGURATIONS says how many of each kind; `make acceptance` draws more.
+"""
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from bad_words import possible, wrong
+from hydra.core.global_hydra import GlobalHydra
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ganrepro import cli, schema
+from ganrepro.cells import cell_of, hydra_at
+from ganrepro.data import standard
+
+CONF = Path(__file__).parents[1] / "conf"
+MANY = settings(
+    max_examples=int(os.environ.get("GANREPRO_CONFIGURATIONS", "12")),
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+STUDIES = ("gan_mnist", "lsgan_ring", "dcgan_mnist_conditional", "tgan_toy", "gan_theory")
+WHERE = ("runs", "resume", "data.root", "data.folder", "plan", "debug", "experiment", "scale", "hydra")
+ABOUT = ("_target_", "study", "paper", "about", "input")  # what a file says of itself
+
+with hydra_at(CONF):
+    LOADER = GlobalHydra.instance().config_loader()
+    GROUPS = {
+        group: LOADER.get_group_options(group)
+        for group in LOADER.list_groups("")
+        if not group.endswith("_of") and group not in WHERE and LOADER.get_group_options(group)
+    }
+    KEYS = {
+        study: [
+            name
+            for name in schema.flatten(cell_of([f"experiment={study}"], {}).config)
+            if name not in WHERE and not any(name.startswith(about) or name.endswith(about) for about in ABOUT)
+        ]
+        for study in STUDIES
+    }
+
+Outcome = Callable[[Sequence[str]], str]
+
+
+@pytest.fixture
+def outcome(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Outcome:
+    """`outcome(words)`: what a command says of them, or "" where it would begin to train. No training, no network."""
+
+    class Begun(BaseException):
+        pass
+
+    def begin(*_: object) -> None:
+        raise Begun
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "carry_out", begin)
+    monkeypatch.setattr(cli, "summarise", begin)
+    monkeypatch.setattr(standard, "_fetch", lambda *_: "no network")
+
+    def go(words: Sequence[str]) -> str:
+        try:
+            code = cli.guarded(CONF, [*words, "runs=runs"])
+        except Begun:
+            capsys.readouterr()
+            return ""
+        out, err = capsys.readouterr()
+        assert code == cli.ERROR, (words, out)
+        return err
+
+    return go
+
+
+def check_plain(said: str, words: Sequence[str]) -> None:
+    assert said.startswith("error: "), words
+    assert len(said.splitlines()) <= 3, (words, said)
+    assert max(map(len, said.splitlines())) < 400, (words, said)
+    assert not re.match(r"error: (\w+\.)*\w*(Error|Exception|Interrupt)\b", said), (words, said)
+    assert "Traceback" not in said, (words, said)
+
+
+@MANY
+@given(st.data())
+def test_a_wrong_word_is_said_and_nothing_starts(outcome: Outcome, tmp_path: Path, data: st.DataObject) -> None:
+    study = data.draw(st.sampled_from(STUDIES))
+    words = [f"experiment={study}", data.draw(wrong(KEYS[study], GROUPS))]
+    check_plain(outcome(words), words)
+    assert not (tmp_path / "runs").exists()
+
+
+@MANY
+@given(st.data())
+def test_words_that_are_right_alone_train_or_are_refused_plainly(outcome: Outcome, data: st.DataObject) -> None:
+    study = data.draw(st.sampled_from(STUDIES))
+    words = [f"experiment={study}", *data.draw(possible(KEYS[study], GROUPS))]
+    if said := outcome(words):
+        check_plain(said, words)
