@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from ganrepro import schema
 
 TEXTS = (
-    "x", "''", "", "true", "null", "0", "1", "2", "3", "4", "8", "16", "-1", "0.5", "1.0", "1e-3", "-0.5", "1e400", "nan",
-    "inf", "-inf", "99999999999999999999", "[]", "[0]", "[1]", "[2,2]", "[3,4]", "[1,2,3]", "[0,1]", "[-1,1]", "[0.5,0.9]",
-    "[1,null]", "[x]", "[[1]]", "[nan]", "{a: 1}", "1;2", "ä",
+    "x", "''", "", "true", "null", "0", "1", "2", "3", "4", "8", "16", "-1", "0.5", "1.0", "1e-3", "-0.5", "1e400",
+    "nan", "inf", "-inf", "99999999999999999999", "[]", "[0]", "[1]", "[2,2]", "[3,4]", "[1,2,3]", "[0,1]", "[-1,1]",
+    "[0.5,0.9]", "[1,null]", "[x]", "[[1]]", "[nan]", "{a: 1}", "1;2", "ä",
 )  # fmt: skip
 PARSER = OverridesParser.create()
 
@@ -46,14 +46,18 @@ def wrong(names: Collection[str], groups: dict[str, list[str]]) -> st.SearchStra
     """One word that is wrong in itself: a value, the name of a key, or an option. groups: their options."""
     of_key = values(names, right=False)
     letters = st.sampled_from(string.ascii_lowercase)
-    value = st.sampled_from(sorted(of_key)).flatmap(lambda name: st.sampled_from(of_key[name]).map(f"{name}={{}}".format))
+    value = st.sampled_from(sorted(of_key)).flatmap(
+        lambda name: st.sampled_from(of_key[name]).map(f"{name}={{}}".format)
+    )
     misspelt = st.tuples(st.sampled_from(sorted(names)), letters).map("".join)
     name = misspelt.filter(lambda name: not schema.known(name) and name not in groups).map("{}=1".format)
     option = st.sampled_from(sorted(groups)).flatmap(
-        lambda group: st.tuples(st.sampled_from(groups[group]), letters)
-        .map("".join)
-        .filter(lambda option: option not in groups[group])
-        .map(f"{group}={{}}".format)
+        lambda group: (
+            st.tuples(st.sampled_from(groups[group]), letters)
+            .map("".join)
+            .filter(lambda option: option not in groups[group])
+            .map(f"{group}={{}}".format)
+        )
     )
     return st.one_of(value, value, value, name, option)
 
@@ -61,7 +65,9 @@ def wrong(names: Collection[str], groups: dict[str, list[str]]) -> st.SearchStra
 def possible(names: Collection[str], groups: dict[str, list[str]]) -> st.SearchStrategy[Sequence[str]]:
     """One to three words each of which is right in itself; together they may fit or not."""
     of_key = values(names, right=True)
-    value = st.sampled_from(sorted(of_key)).flatmap(lambda name: st.sampled_from(of_key[name]).map(f"{name}={{}}".format))
+    value = st.sampled_from(sorted(of_key)).flatmap(
+        lambda name: st.sampled_from(of_key[name]).map(f"{name}={{}}".format)
+    )
     option = st.sampled_from(sorted(groups)).flatmap(
         lambda group: st.sampled_from(groups[group]).map(f"{group}={{}}".format)
     )

@@ -101,3 +101,16 @@ def test_words_that_are_right_alone_train_or_are_refused_plainly(outcome: Outcom
     words = [f"experiment={study}", *data.draw(possible(KEYS[study], GROUPS))]
     if said := outcome(words):
         check_plain(said, words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["experiment=gan_mnist", "data.size=99999999999999999999"],
+        ["experiment=gan_mnist", "network.generator.hidden=[99999999999999999999]"],
+        ["experiment=gan_mnist", "network.generator.hidden=[9223372036854775807]"],
+        ["experiment=dcgan_mnist_conditional", "network.discriminator.kernel=999"],
+    ],
+)
+def test_words_that_once_were_no_plain_errors(outcome: Outcome, words: list[str]) -> None:
+    check_plain(outcome(words), words)

@@ -1,4 +1,4 @@
-"""Files from elsewhere, each with code in it, through everything of ours that reads files: none of it is carried out."""
+"""Files from elsewhere, each with code in it, through everything of ours that reads files: none of it runs."""
 
 import hashlib
 import io
@@ -141,10 +141,12 @@ def test_yaml(planted: Planted, tmp_path: Path) -> None:
         assert len(str(caught.value).splitlines()) <= 3
 
 
-@pytest.mark.parametrize("target", ["os.mkdir", "ganrepro.cli.partial", "ganrepro.data.kept.Path", "torch.optim.os.mkdir"])
+@pytest.mark.parametrize(
+    "target", ["os.mkdir", "ganrepro.cli.partial", "ganrepro.data.kept.Path", "torch.optim.os.mkdir"]
+)
 def test_a_target_that_is_not_ours(planted: Planted, target: str) -> None:
     """Nor what one of our modules has imported from elsewhere."""
-    with pytest.raises(UserError, match="is refused|does not exist"):
+    with pytest.raises(UserError, match=r"is refused|does not exist"):
         build({"_target_": target, "path": str(planted.ran)})
 
 
@@ -152,7 +154,9 @@ def test_a_record_s_words_are_words_on_the_page(tmp_path: Path) -> None:
     script = "<script>alert(1)</script>"
     run = RunFolder(tmp_path / "runs" / "gan_mnist" / "laptop" / f"default-{'0' * 8}" / "seed=0")
     words = {key: script for key in ("label", "reason", "commit", "source_digest", "status", "hash")}
-    run.write_record({**words, "departures": {script: script}, "coordinates": {script: script}, "hardware": {"name": script}})
+    run.write_record(
+        {**words, "departures": {script: script}, "coordinates": {script: script}, "hardware": {"name": script}}
+    )
     shutil.copytree(run.path.parent, run.path.parents[1] / f"{script.replace('/', '_')}-{'1' * 8}")
     (tmp_path / "claims").mkdir()
     page = write_study(tmp_path / "runs", "gan_mnist", "laptop", tmp_path / "page", tmp_path / "claims")

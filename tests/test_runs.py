@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ganrepro.errors import UserError
-from ganrepro.runs import Busy, RunFolder, read_checkpoint, write_atomically
+from ganrepro.runs import Busy, RunFolder, write_atomically
 
 
 @pytest.fixture

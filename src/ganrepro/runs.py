@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import pickle
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -95,6 +96,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except UserError:
         raise
+    except pickle.UnpicklingError:  # whose message says how to run it all the same
+        raise UserError(f"{path} cannot be read as a checkpoint: it holds more than tensors and numbers.") from None
     except Exception as error:  # a damaged file makes zipfile and torch raise anything from zlib.error to KeyError
         raise UserError(f"{path} cannot be read as a checkpoint: {first_line(error)}") from None
     if not isinstance(state, dict):

@@ -51,7 +51,7 @@ class Key:
         if self.choices and value not in self.choices:
             near = difflib.get_close_matches(str(value), self.choices, 1)
             return f"needs {self.expected}" + (f" (did you mean {near[0]}?)" if near else "")
-        if isinstance(value, int) and abs(value) > LARGEST:
+        if self.kind is int and abs(value) > LARGEST:
             return f"needs {self.expected}, below 2^63"
         in_range = self.kind in (bool, str) or (
             self.low <= value <= self.high and value > self.above and (math.isfinite(value) or self.infinite)

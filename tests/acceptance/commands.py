@@ -1,4 +1,4 @@
-"""What a command does, in a process of its own that starts at once: forked from a server that has imported everything."""
+"""What a command does, in a process that starts at once: it is forked from a server that has imported everything."""
 
 import json
 import multiprocessing
@@ -35,6 +35,10 @@ def composed(words: list[str]) -> Cell:
         return cell_of(words, {})
 
 
+def nothing() -> None:
+    """Has the server started, which takes as long as all imports, so that it is not part of what is timed next."""
+
+
 def train(cell: Cell) -> None:
     train_cell(cell, folder_of(cell), {})
 
@@ -57,14 +61,13 @@ def ended(log: Path, work: Callable[..., int | None], *arguments: Any) -> int | 
     return process.exitcode
 
 
-def signalled(process: BaseProcess, number: int) -> None:
-    """Sends a signal to the process and all that it started, as a terminal does."""
+def kill(process: BaseProcess) -> None:
+    """SIGKILL to the process and all that it started; to nothing where it has ended."""
     assert process.pid is not None
     try:
-        os.killpg(process.pid, number)
-    except ProcessLookupError:  # it has ended, or is not yet the head of its group
-        if number == signal.SIGKILL:
-            process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:  # not yet the head of its group
+        process.kill()
 
 
 def _inside(log: Path, work: Callable[..., int | None], arguments: tuple[Any, ...]) -> None:

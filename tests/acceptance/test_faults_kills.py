@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
-from commands import composed, ended, results, signalled, start, train
+from commands import composed, ended, kill, nothing, results, start, train
 from kinds import KINDS
 
 KILLS = int(os.environ.get("GANREPRO_KILLS", "50"))
@@ -29,6 +29,7 @@ def test_kills_at_random_moments(kind: str, tmp_path: Path) -> None:
     Where a run ends before its moment has come, what it made is compared and another one is begun.
     """
     own, log = composed(KINDS[kind]), tmp_path / "log"
+    ended(log, nothing)
     begun = time.monotonic()
     assert ended(log, train, replace(own, config=own.config | {"runs": str(tmp_path / "whole")})) == 0, log.read_text()
     whole, wanted = time.monotonic() - begun, results(tmp_path / "whole")
@@ -41,7 +42,7 @@ def test_kills_at_random_moments(kind: str, tmp_path: Path) -> None:
         if kills < -(-KILLS // len(KINDS)):
             trains = kills % 3 > 0 and until_it_trains(process, runs, before)
             process.join(chance.uniform(0, training if trains else whole))
-            signalled(process, signal.SIGKILL)
+            kill(process)
         process.join()
         if process.exitcode == -signal.SIGKILL:
             kills, in_training = kills + 1, in_training + trains

@@ -7,14 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from commands import CONF, command, composed, ended, results, signalled, start, train
+from commands import CONF, command, composed, ended, results, start, train
 from kinds import KINDS, MLP
 
 from ganrepro.cells import Cell
+from ganrepro.cli import INTERRUPTED
 from ganrepro.runs import RunFolder
 
 PAIRS = 5
@@ -79,20 +79,22 @@ def test_two_commands_at_once_end_with_one_report(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_in_a_sweep_with_workers(tmp_path: Path) -> None:
-    """Four runs, two workers, SIGINT to all of them while two train; the same command ends as if there had been none."""
+    """Four runs, two workers, SIGINT to all of them while two train; then the same command ends as if undisturbed."""
     words = [
         "-m", *MLP, "loss=gan,gan_saturating", "seeds=2", "updates=2000", "evaluate_every=1000", "checkpoint_every=50",
         "workers=2",
     ]  # fmt: skip
     killed = [sys.executable, str(CONF.parent / "run.py"), *words, f"runs={tmp_path / 'killed'}"]
-    process = subprocess.Popen(killed, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        killed, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     pattern = "gan_mnist/laptop/*/seed=*/checkpoints/updates=*.ckpt"
     while len({path.parents[1] for path in (tmp_path / "killed").glob(pattern)}) < 2:
         assert process.poll() is None
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
     output, errors = process.communicate(timeout=120)
-    assert process.returncode == cli_interrupted(), errors
+    assert process.returncode == INTERRUPTED, errors
     assert "The same command goes on" in errors
     assert "Traceback" not in output + errors, errors
     assert not any(RunFolder(path).is_locked() for path in (tmp_path / "killed").glob("gan_mnist/laptop/*/seed=*"))
@@ -106,12 +108,6 @@ def test_ctrl_c_in_a_sweep_with_workers(tmp_path: Path) -> None:
         one = [*words[1:-1], "workers=1", f"loss={loss}", f"runs={tmp_path / 'whole'}"]
         assert ended(log, train, composed([word for word in one if word != "loss=gan,gan_saturating"])) == 0
     assert results(tmp_path / "killed") == results(tmp_path / "whole")
-
-
-def cli_interrupted() -> int:
-    from ganrepro.cli import INTERRUPTED
-
-    return INTERRUPTED
 
 
 @pytest.mark.parametrize("kind", KINDS)
