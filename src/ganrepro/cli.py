@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganrepro import schema
-from ganrepro.errors import UserError
+from ganrepro.errors import UserError, of_disk
 from ganrepro.usage import help_text, welcome
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ def plainly(error: Exception) -> str:
         from ganrepro.cells import plain_words
 
         return plain_words(error)
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, OSError):
+        return of_disk(error)
     return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
 
 

@@ -98,7 +98,8 @@ def said(path: Path, cell: Cell, say: Callable[[str], None]) -> Iterator[None]:
     except Exception as error:
         if cell.config["debug"]:
             raise
-        say(f"{path}: {type(error).__name__}: {first_line(error)} (error.txt has the traceback)")
+        told = " (error.txt has the traceback)" * (path / "error.txt").exists()  # on a full disk there is none
+        say(f"{path}: {type(error).__name__}: {first_line(error)}{told}")
 
 
 @contextmanager
