@@ -6,6 +6,7 @@ GANREPRO_CONFIGURATIONS says how many of each kind; `make acceptance` draws more
 import os
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,33 +21,46 @@ from ganrepro.data import standard
 
 CONF = Path(__file__).parents[1] / "conf"
 MANY = settings(
-    max_examples=int(os.environ.get("GANREPRO_CONFIGURATIONS", "12")),
+    max_examples=int(os.environ.get("GANREPRO_CONFIGURATIONS", "10")),
     derandomize=True,
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-STUDIES = ("gan_mnist", "lsgan_ring", "dcgan_mnist_conditional", "tgan_toy", "gan_theory")
+STUDIES = ("gan_mnist", "dcgan_mnist_conditional", "tgan_toy", "gan_theory")
 WHERE = ("runs", "resume", "data.root", "data.folder", "plan", "debug", "experiment", "scale", "hydra")
 ABOUT = ("_target_", "study", "paper", "about", "input")  # what a file says of itself
 
-with hydra_at(CONF):
-    LOADER = GlobalHydra.instance().config_loader()
-    GROUPS = {
-        group: LOADER.get_group_options(group)
-        for group in LOADER.list_groups("")
-        if not group.endswith("_of") and group not in WHERE and LOADER.get_group_options(group)
-    }
-    KEYS = {
+Outcome = Callable[[Sequence[str]], str]
+
+
+@dataclass(frozen=True)
+class Known:
+    """keys: of each study, those whose values a user chooses. groups: the options of each."""
+
+    keys: dict[str, list[str]]
+    groups: dict[str, list[str]]
+
+
+@pytest.fixture(scope="module")
+def known() -> Known:
+    with hydra_at(CONF):
+        loader = GlobalHydra.instance().config_loader()
+        groups = {
+            group: loader.get_group_options(group)
+            for group in loader.list_groups("")
+            if not group.endswith("_of") and group not in WHERE and loader.get_group_options(group)
+        }
+        leaves = {study: schema.flatten(cell_of([f"experiment={study}"], {}).config) for study in STUDIES}
+    keys = {
         study: [
             name
-            for name in schema.flatten(cell_of([f"experiment={study}"], {}).config)
+            for name in names
             if name not in WHERE and not any(name.startswith(about) or name.endswith(about) for about in ABOUT)
         ]
-        for study in STUDIES
+        for study, names in leaves.items()
     }
-
-Outcome = Callable[[Sequence[str]], str]
+    return Known(keys, groups)
 
 
 @pytest.fixture
@@ -87,18 +101,22 @@ def check_plain(said: str, words: Sequence[str]) -> None:
 
 @MANY
 @given(st.data())
-def test_a_wrong_word_is_said_and_nothing_starts(outcome: Outcome, tmp_path: Path, data: st.DataObject) -> None:
+def test_a_wrong_word_is_said_and_nothing_starts(
+    known: Known, outcome: Outcome, tmp_path: Path, data: st.DataObject
+) -> None:
     study = data.draw(st.sampled_from(STUDIES))
-    words = [f"experiment={study}", data.draw(wrong(KEYS[study], GROUPS))]
+    words = [f"experiment={study}", data.draw(wrong(known.keys[study], known.groups))]
     check_plain(outcome(words), words)
     assert not (tmp_path / "runs").exists()
 
 
 @MANY
 @given(st.data())
-def test_words_that_are_right_alone_train_or_are_refused_plainly(outcome: Outcome, data: st.DataObject) -> None:
+def test_words_that_are_right_alone_train_or_are_refused_plainly(
+    known: Known, outcome: Outcome, data: st.DataObject
+) -> None:
     study = data.draw(st.sampled_from(STUDIES))
-    words = [f"experiment={study}", *data.draw(possible(KEYS[study], GROUPS))]
+    words = [f"experiment={study}", *data.draw(possible(known.keys[study], known.groups))]
     if said := outcome(words):
         check_plain(said, words)
 
@@ -109,7 +127,7 @@ def test_words_that_are_right_alone_train_or_are_refused_plainly(outcome: Outcom
         ["experiment=gan_mnist", "data.size=99999999999999999999"],
         ["experiment=gan_mnist", "network.generator.hidden=[99999999999999999999]"],
         ["experiment=gan_mnist", "network.generator.hidden=[9223372036854775807]"],
-        ["experiment=dcgan_mnist_conditional", "network.discriminator.kernel=999"],
+        ["experiment=dcgan_mnist_conditional", "network.generator.kernel=99999999999999999999"],
     ],
 )
 def test_words_that_once_were_no_plain_errors(outcome: Outcome, words: list[str]) -> None:

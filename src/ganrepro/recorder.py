@@ -104,7 +104,8 @@ class Recorder(L.Callback):
     def rows_so_far(self) -> list[dict[str, Any]]:
         """The rows up to the checkpoint, and the one behind best.pt: a last evaluation has none in metrics.jsonl.
 
-        None of them count when best.pt cannot be read, so that `best` never is an update whose weights are lost.
+        Not that of the untrained networks, which is never the best. None of them count when best.pt cannot be read, so
+        that `best` never is an update whose weights are lost.
         """
         try:
             best = read_checkpoint(self.folder.best)["metrics"]
@@ -114,7 +115,8 @@ class Recorder(L.Callback):
                 self.folder.best.replace(self.folder.best.with_suffix(".corrupt"))
             return []
         assert self.state is not None
-        return self.folder.rows() + [best] * (best["generator_updates"] <= self.state["generator_updates"])
+        trained = [row for row in self.folder.rows() if row["generator_updates"] > 0]
+        return trained + [best] * (best["generator_updates"] <= self.state["generator_updates"])
 
     def keep_if_best(self, module: AdversarialModule, row: dict[str, Any]) -> None:
         """Writes best.pt if an evaluated row is the best so far."""
