@@ -37,7 +37,8 @@ test: $(STAMP)  ## lint, types and all quick tests (under 10 minutes)
 
 acceptance: $(STAMP)  ## slow end-to-end checks; those of the pages need Chromium
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]' --constraint constraints.txt
-	@$(BIN)/python -m pytest -o addopts='-q --strict-markers' tests/acceptance
+	@GANREPRO_CONFIGURATIONS=120 GANREPRO_DAMAGES=200 $(BIN)/python -m pytest -o addopts='-q --strict-markers' \
+		tests/acceptance tests/test_configurations.py tests/test_runs.py tests/data/test_damage.py
 
 lint: $(STAMP)  ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

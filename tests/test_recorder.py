@@ -1,6 +1,7 @@
 """What ticks write, and that the settings the walk of options cannot see arrive where they belong."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ import torch
 from ganrepro.assemble import folder_of, module_of
 from ganrepro.cells import Cell
 from ganrepro.recorder import Recorder, not_finite
-from ganrepro.runs import RunFolder
+from ganrepro.runs import RunFolder, write_state
 from ganrepro.train import train_cell
 
 Narrow = Callable[..., Cell]
@@ -55,6 +56,17 @@ def test_best_is_by_the_monitor_and_never_nan() -> None:
             recorder.consider({"score": score})
         recorder.consider({"loss": 0})
         assert recorder.best == {"score": best}
+
+
+def test_a_run_that_goes_on_does_not_take_the_untrained_networks_for_the_best(tmp_path: Path) -> None:
+    run, rows = RunFolder(tmp_path), [{"generator_updates": updates, "w1": float(updates)} for updates in (0, 4)]
+    for row in rows:
+        run.append(run.metrics, row)
+    write_state(run.best, {"metrics": rows[1]})
+    recorder = Recorder(run, None, "w1", "min", 4, 4, {"generator_updates": 4})  # type: ignore[arg-type]
+    for row in recorder.rows_so_far():
+        recorder.consider(row)
+    assert recorder.best == rows[1]
 
 
 def test_not_finite_names_the_culprits() -> None:

@@ -11,7 +11,7 @@ from ganrepro import loggers
 from ganrepro.adversarial import AdversarialModule
 from ganrepro.build import build, locate
 from ganrepro.cells import Cell
-from ganrepro.errors import UserError
+from ganrepro.errors import UserError, first_line
 from ganrepro.latents import Latent
 from ganrepro.modes import evaluating
 from ganrepro.networks.layers import initialised
@@ -213,11 +213,16 @@ def check_fit(cell: Cell) -> AdversarialModule:
     for setting in module.schedules:
         if any(setting not in optimizer.defaults for optimizer in optimizers):
             raise UserError(f"optimizer.schedules.{setting}: the optimizer has no {setting}.")
-    images = module.sample(2)
-    if tuple(images.shape[1:]) != data.shape:
-        raise UserError(f"The generator makes images of {list(images.shape[1:])}, the data's are {list(data.shape)}.")
-    with evaluating(module):
-        outputs = module.discriminate(module.generate(module.latents(2, torch.Generator().manual_seed(0))))
+    try:
+        images = module.sample(2)
+        if tuple(images.shape[1:]) != data.shape:
+            raise UserError(
+                f"The generator makes images of {list(images.shape[1:])}, the data's are {list(data.shape)}."
+            )
+        with evaluating(module):
+            outputs = module.discriminate(module.generate(module.latents(2, torch.Generator().manual_seed(0))))
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise UserError(f"These networks cannot be passed through: {first_line(error)}") from error
     if outputs.shape != (2,):
         raise UserError(f"The discriminator gives {list(outputs.shape[1:])} numbers an image; the loss needs one.")
     return module

@@ -8,20 +8,27 @@ import importlib
 import re
 from typing import Any
 
-from ganrepro.errors import UserError
+from ganrepro.errors import UserError, first_line
 
 ALLOWED = ("ganrepro.", "torch.optim.")
 
 
 def locate(target: str) -> Any:
-    """The class or function named by a dotted path. UserError outside `ALLOWED`, or if there is no such name."""
+    """The class or function named by a dotted path. UserError outside `ALLOWED`, or if there is no such name.
+
+    Also where a module of ours has only imported that name from elsewhere.
+    """
+    refusal = f"_target_ {target!r} is refused: a configuration builds only {' and '.join(ALLOWED)}* names."
     if not target.startswith(ALLOWED):
-        raise UserError(f"_target_ {target!r} is refused: a configuration builds only {' and '.join(ALLOWED)}* names.")
+        raise UserError(refusal)
     module, _, name = target.rpartition(".")
     try:
-        return getattr(importlib.import_module(module), name)
+        found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise UserError(f"_target_ {target!r} does not exist: {error}") from None
+    if not str(getattr(found, "__module__", "")).startswith(ALLOWED):
+        raise UserError(refusal)
+    return found
 
 
 def build(node: Any, **extra: Any) -> Any:
@@ -39,8 +46,8 @@ def build(node: Any, **extra: Any) -> Any:
     target = locate(node["_target_"])
     try:
         return target(**arguments, **extra)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError, OverflowError, MemoryError) as error:
         if unknown := re.search(r"unexpected keyword argument '(\w+)'", str(error)):
             name = node["_target_"].rpartition(".")[2]
             raise UserError(f"{name} has no {unknown[1]}: that key or option belongs to other classes.") from error
-        raise UserError(f"{node['_target_']}: {error}") from error
+        raise UserError(f"{node['_target_']}: {first_line(error)}") from error

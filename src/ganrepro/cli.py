@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganrepro import schema
-from ganrepro.errors import JobsLost, UserError
+from ganrepro.errors import JobsLost, UserError, of_disk
 from ganrepro.usage import help_text, welcome
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def plainly(error: Exception) -> str:
         from ganrepro.cells import plain_words
 
         return plain_words(error)
+    if isinstance(error, OSError):
+        return of_disk(error)
     return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
 
 
@@ -316,7 +318,9 @@ def resumed(cells: list["Cell"], overrides: list[str]) -> "Cell":
 
 
 def summarise(conf: Path, cells: list["Cell"], folders: list[Path]) -> int:
-    """Prints the table, writes the study's report beside its runs, and says what failed."""
+    """Prints the table, writes the study's report beside its runs, one command at a time, and says what failed."""
+    from filelock import FileLock
+
     from ganrepro.plan import describe
     from ganrepro.report import sweep_table
     from ganrepro.report.study import study_page, verdict_text, verdicts_of
@@ -325,16 +329,18 @@ def summarise(conf: Path, cells: list["Cell"], folders: list[Path]) -> int:
     config = cells[0].config
     root, study, scale = Path(config["runs"]), config["study"], config["scale"]
     out, pairs = root / study / scale / "report", list(zip(cells, folders, strict=True))
-    print(sweep_table([(cell.typed or cell.departures, folder) for cell, folder in pairs], out / "sweep"))
-    if not config["resume"] or root.resolve() in folders[0].resolve().parents:
-        page = study_page(root, study, scale, out, conf / "claims")
-        print(verdict_text(root, study, scale, conf / "claims"))
-        print(f"Report: {page.write(out, study)}")
-        logger = dict(config["logger"])
-        if logger.pop("_target_") == "ganrepro.loggers.wandb":
-            from ganrepro.wandb_report import show_study
+    out.mkdir(parents=True, exist_ok=True)
+    with FileLock(out / ".lock"):
+        print(sweep_table([(cell.typed or cell.departures, folder) for cell, folder in pairs], out / "sweep"))
+        if not config["resume"] or root.resolve() in folders[0].resolve().parents:
+            page = study_page(root, study, scale, out, conf / "claims")
+            print(verdict_text(root, study, scale, conf / "claims"))
+            print(f"Report: {page.write(out, study)}")
+            logger = dict(config["logger"])
+            if logger.pop("_target_") == "ganrepro.loggers.wandb":
+                from ganrepro.wandb_report import show_study
 
-            show_study(page, verdicts_of(root, study, scale, conf / "claims"), out, study, scale, **logger)
+                show_study(page, verdicts_of(root, study, scale, conf / "claims"), out, study, scale, **logger)
     runs = [RunFolder(folder / f"seed={seed}") for cell, folder in pairs for seed in cell.seeds]
     short = {"done": config["updates"]}  # a diverged run ended where it did
     failed = [

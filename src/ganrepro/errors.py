@@ -16,6 +16,17 @@ class JobsLost(UserError):
     """Processes of a sweep that were killed before their jobs were done; the other jobs went on to their ends."""
 
 
+def first_line(error: Exception) -> str:
+    """Of its message, to which torch may add its stack; or what kind of error it is."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def of_disk(error: OSError) -> str:
+    """ "<file>: No space left on device", or without the file where the system does not say which."""
+    words = error.strerror or str(error)
+    return f"{error.filename}: {words}" if error.filename else words
+
+
 def exit_code(work: Callable[[], object]) -> int:
     """Of a command: 0 when `work` is done, 1 after a user's error or a file that cannot be written, which is said."""
     try:
@@ -24,6 +35,6 @@ def exit_code(work: Callable[[], object]) -> int:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"cannot write {error.filename}: {error.strerror}", file=sys.stderr)
+        print(f"cannot write {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
         return 1
     return 0

@@ -59,6 +59,10 @@ class Inception(nn.Module):
             raise UserError(f"{weights} is there, but its network is not: pip install torch-fidelity") from None
         if not hashlib.sha256(weights.read_bytes()).hexdigest().startswith(INCEPTION_SHA256):
             raise UserError(f"{weights} is truncated or corrupt: its SHA-256 does not begin with {INCEPTION_SHA256}.")
+        try:  # torch-fidelity lets a file run code, and eight digits can be forged
+            torch.load(weights, map_location="cpu", weights_only=True)
+        except Exception as error:
+            raise UserError(f"{weights} is refused: it holds more than tensors.") from error
         names = ["2048", "logits_unbiased"]
         with torch.random.fork_rng(devices=[]):  # its layers draw first weights before the file's replace them
             self.network = FeatureExtractorInceptionV3("inception-v3-compat", names, str(weights))

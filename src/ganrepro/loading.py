@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import torch
-import yaml
 
 from ganrepro.adversarial import AdversarialModule
 from ganrepro.assemble import is_measurement, module_of
@@ -22,7 +21,7 @@ def load(folder: str | Path, which: str = "final") -> AdversarialModule:
         raise UserError(f"which={which!r}: needs 'final' or 'best'.")
     if not run.record:
         raise UserError(f"{folder} is not a run folder: it has no result.json.")
-    config = yaml.safe_load((run.path / "config.yaml").read_text())
+    config = run.config
     if is_measurement(config):
         raise UserError(f"{folder} is of a study without networks.")
     last = [run.weights] if run.weights.exists() else run.all_checkpoints()

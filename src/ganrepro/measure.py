@@ -2,8 +2,6 @@
 
 import time
 
-from omegaconf import OmegaConf
-
 from ganrepro.assemble import data_of, identity_of, measurement_of
 from ganrepro.cells import Cell
 from ganrepro.provenance import provenance
@@ -15,7 +13,7 @@ from ganrepro.streams import stream
 def measure_seed(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str]) -> None:
     """Computes one seed and writes its record; `updates` is the number of iterations the model may take."""
     (run.path / "error.txt").unlink(missing_ok=True)
-    OmegaConf.save(OmegaConf.create(cell.config), run.path / "config.yaml")
+    run.write_config(cell.config)
     data = data_of(cell)
     record = {**provenance(cell, data, identity_of(cell), seed, claims), "status": "running", "reason": None}
     if not run.done.exists():  # else its result stands until there is a new one

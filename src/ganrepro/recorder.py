@@ -15,7 +15,7 @@ from ganrepro.errors import UserError
 from ganrepro.evaluation import Evaluated
 from ganrepro.loggers import log_picture, log_row
 from ganrepro.pictures import save_png
-from ganrepro.runs import RunFolder, read_checkpoint, write_atomically
+from ganrepro.runs import RunFolder, read_checkpoint, write_atomically, write_state
 
 SHOWN = 64  # samples in a picture, always from the same latents
 CONSTANT = 1e-4  # of the data's span: below this spread over samples at every pixel, G ignores its latent
@@ -105,7 +105,8 @@ class Recorder(L.Callback):
     def rows_so_far(self) -> list[dict[str, Any]]:
         """The rows up to the checkpoint, and the one behind best.pt: a last evaluation has none in metrics.jsonl.
 
-        None of them count when best.pt cannot be read, so that `best` never is an update whose weights are lost.
+        Not that of the untrained networks, which is never the best. None of them count when best.pt cannot be read, so
+        that `best` never is an update whose weights are lost.
         """
         try:
             best = read_checkpoint(self.folder.best)["metrics"]
@@ -115,13 +116,13 @@ class Recorder(L.Callback):
                 self.folder.best.replace(self.folder.best.with_suffix(".corrupt"))
             return []
         assert self.state is not None
-        return self.folder.rows() + [best] * (best["generator_updates"] <= self.state["generator_updates"])
+        trained = [row for row in self.folder.rows() if row["generator_updates"] > 0]
+        return trained + [best] * (best["generator_updates"] <= self.state["generator_updates"])
 
     def keep_if_best(self, module: AdversarialModule, row: dict[str, Any]) -> None:
         """Writes best.pt if an evaluated row is the best so far."""
         if self.consider(row):
-            weights = {**weights_of(module), "metrics": row}
-            write_atomically(self.folder.best, lambda file: torch.save(weights, file))
+            write_state(self.folder.best, {**weights_of(module), "metrics": row})
 
     def consider(self, row: dict[str, Any]) -> bool:
         """Whether an evaluated row is the best so far; NaN never is."""

@@ -1,5 +1,6 @@
 """The run folder: its lock, its record, its checkpoints. One seed of a cell is one folder; nothing else is state."""
 
+import io
 import json
 import os
 import pickle
@@ -10,9 +11,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
+import yaml
 from filelock import FileLock, Timeout
 
-from ganrepro.errors import UserError
+from ganrepro.errors import UserError, first_line
 
 PATIENCE = 0.5  # seconds
 FINISHED = ("done", "diverged")  # both are results; neither is tried again
@@ -22,21 +24,53 @@ class Busy(UserError):
     """Another process is training this folder."""
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns a failure of the disk in the block, which may not name the file, into a UserError that does."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+
+
 def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
-    """`write(file)` into a neighbour that replaces `path` only once all of it is on disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    """`write(file)` into a neighbour that replaces `path` only once all of it is on disk. UserError where it cannot.
+
+    The neighbour is this process's own, since two commands may write a cell's or a study's file at once.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)  # on a full disk its room is needed
+
+
+def write_state(path: Path, state: dict[str, Any]) -> None:
+    """What `read_checkpoint` reads, atomically. Through memory: torch hides a full disk behind an error of its own."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_atomically(path, lambda file: file.write(buffer.getbuffer()))
 
 
 def write_json(path: Path, content: Any) -> None:
     """Atomically, sorted, indented."""
     text = json.dumps(content, indent=1, sort_keys=True) + "\n"
     write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON object, or {} where the file is absent, damaged or holds something else."""
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def write_wanted(cell: Path, seeds: list[int], updates: int) -> None:
@@ -46,10 +80,7 @@ def write_wanted(cell: Path, seeds: list[int], updates: int) -> None:
 
 def wanted(cell: Path) -> dict[str, Any]:
     """What `write_wanted` wrote, or no seeds."""
-    try:
-        return json.loads((cell / "wanted.json").read_text())
-    except (OSError, ValueError):
-        return {"seeds": [], "updates": 0}
+    return read_object(cell / "wanted.json") or {"seeds": [], "updates": 0}
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -62,9 +93,16 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             damaged = archive.testzip()
         if damaged is not None:
             raise UserError(f"{path} is damaged (at {damaged}).")
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, zipfile.BadZipFile, RuntimeError, EOFError, pickle.UnpicklingError, KeyError) as error:
-        raise UserError(f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0]}") from None
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
+    except pickle.UnpicklingError:  # whose message says how to run it all the same
+        raise UserError(f"{path} cannot be read as a checkpoint: it holds more than tensors and numbers.") from None
+    except Exception as error:  # a damaged file makes zipfile and torch raise anything from zlib.error to KeyError
+        raise UserError(f"{path} cannot be read as a checkpoint: {first_line(error)}") from None
+    if not isinstance(state, dict):
+        raise UserError(f"{path} is no checkpoint: it holds a {type(state).__name__}.")
+    return state
 
 
 def last_row(file: Path) -> dict[str, Any]:
@@ -154,6 +192,8 @@ class RunFolder:
         except OSError as error:
             raise UserError(f"cannot write to {self.path}: {error.strerror}") from None
         try:
+            for part in self.path.rglob(".*.part"):  # of a process that was killed: the lock is ours
+                part.unlink(missing_ok=True)
             yield
         finally:
             lock.release()
@@ -167,14 +207,28 @@ class RunFolder:
                 return False
         except Timeout:
             return True
+        except OSError:  # a folder that we cannot write to is not ours to train in
+            return False
 
     @property
     def record(self) -> dict[str, Any]:
         """result.json, or {} before there is one."""
+        return read_object(self.path / "result.json")
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """config.yaml. Raises UserError where it is absent or damaged."""
         try:
-            return json.loads((self.path / "result.json").read_text())
-        except (OSError, ValueError):
-            return {}
+            config = yaml.safe_load((self.path / "config.yaml").read_text())
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise UserError(f"{self.path / 'config.yaml'} cannot be read: {first_line(error)}") from None
+        if not isinstance(config, dict):
+            raise UserError(f"{self.path / 'config.yaml'} holds no configuration.")
+        return config
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+        write_atomically(self.path / "config.yaml", lambda file: file.write(text.encode()))
 
     def write_record(self, record: dict[str, Any]) -> None:
         write_json(self.path / "result.json", record)
@@ -192,7 +246,7 @@ class RunFolder:
         return row.get("generator_updates", self.record.get("generator_updates", 0))
 
     def append(self, file: Path, row: dict[str, Any]) -> None:
-        with file.open("a") as stream:
+        with writing(file), file.open("a") as stream:
             stream.write(json.dumps(row) + "\n")
 
     # Checkpoints: updates=<n>.ckpt, two of them, each a plain dictionary. ---------------------------------------
@@ -203,7 +257,7 @@ class RunFolder:
 
     def save_checkpoint(self, state: dict[str, Any], updates: int) -> None:
         """Writes atomically, then drops all but the two newest."""
-        write_atomically(self.checkpoints / f"updates={updates:09d}.ckpt", lambda file: torch.save(state, file))
+        write_state(self.checkpoints / f"updates={updates:09d}.ckpt", state)
         for old in self.all_checkpoints()[2:]:
             old.unlink()
 
@@ -224,9 +278,11 @@ class RunFolder:
         return None
 
     def rewind(self, metrics_bytes: int) -> None:
-        """Cuts metrics.jsonl back to the length it had at a checkpoint, and drops what came after it."""
+        """Cuts metrics.jsonl back to the length it had at a checkpoint, and timing.jsonl to its last whole line."""
         size = self.metrics.stat().st_size if self.metrics.exists() else 0
         if size < metrics_bytes:
             raise UserError(f"{self.metrics} is shorter than its checkpoint says; delete {self.path} to train anew.")
         if size:
             os.truncate(self.metrics, metrics_bytes)
+        if self.timing.exists():
+            os.truncate(self.timing, self.timing.read_bytes().rfind(b"\n") + 1)

@@ -15,6 +15,7 @@ GROUPS = ("model", "data", "network", "latent", "loss", "optimizer", "trainer", 
 CODES = ("none", "raw", "scaled", "one_hot")  # ganrepro/networks/mixture.py
 ACTIVATIONS = ("tanh", "relu", "leaky_relu", "maxout")
 RULES = ("simultaneous", "d_then_g", "alternate_batches", "controlled")  # ganrepro/rules.py
+LARGEST = 2**63 - 1  # a whole number that torch can hold
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Key:
         if self.choices and value not in self.choices:
             near = difflib.get_close_matches(str(value), self.choices, 1)
             return f"needs {self.expected}" + (f" (did you mean {near[0]}?)" if near else "")
+        if self.kind is int and abs(value) > LARGEST:
+            return f"needs {self.expected}, below 2^63"
         in_range = self.kind in (bool, str) or (
             self.low <= value <= self.high and value > self.above and (math.isfinite(value) or self.infinite)
         )

@@ -10,7 +10,6 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from ganrepro.errors import UserError
 from ganrepro.judges import INCEPTION_FILES, INCEPTION_SHA256, Classifier, Inception
 from ganrepro.metrics.frechet import frechet_distance
 from ganrepro.recipes import Judge, Recipe, recipe_of
-from ganrepro.runs import read_checkpoint, write_atomically, write_json
+from ganrepro.runs import read_checkpoint, write_json, write_state
 from ganrepro.streams import stream
 
 # Sets of training images behind a floor, and images in all of them. Two sets' classes differ in number by chance, which
@@ -171,7 +170,7 @@ class Scorer:
                 judged = isinstance(value, Judged)
                 stored = {"judged_log": (value.features, value.log_probabilities)} if judged else {"value": value}
                 with FileLock(self.folder / ".lock"):
-                    write_atomically(path, partial(torch.save, stored))
+                    write_state(path, stored)
         return self.kept[key]
 
 
@@ -231,7 +230,7 @@ def trained(data: ImageData, folder: Path, labelled: bool, recipe: str) -> Score
             for old in home.glob("*.pt"):  # what another network said of the real images
                 old.unlink()
             network, record = by.fit()
-            write_atomically(home / "weights.pt", partial(torch.save, network.state_dict()))
+            write_state(home / "weights.pt", network.state_dict())
             record["weights_sha256"] = digest(home / "weights.pt")
             write_json(home / "record.json", record)  # last: a folder without it is begun anew
     return Scorer(name, home, Classifier(network, labelled).eval(), data, record)

@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from ganrepro.assemble import data_of, device_of, is_measurement, ranks_of
 from ganrepro.cells import Cell
 from ganrepro.ddp import together
 from ganrepro.devices import own_gpu
-from ganrepro.errors import UserError
+from ganrepro.errors import UserError, first_line
 from ganrepro.inputs import check_input
 from ganrepro.measure import measure_seed
 from ganrepro.population import Part, PopulationRecorder, groups, population_of
@@ -103,7 +103,8 @@ def said(path: Path, cell: Cell, say: Callable[[str], None]) -> Iterator[None]:
     except Exception as error:
         if cell.config["debug"]:
             raise
-        say(f"{path}: {type(error).__name__}: {str(error).splitlines()[0]} (error.txt has the traceback)")
+        told = " (error.txt has the traceback)" * (path / "error.txt").exists()  # on a full disk there is none
+        say(f"{path}: {type(error).__name__}: {first_line(error)}{told}")
 
 
 @contextmanager
@@ -115,11 +116,12 @@ def recorded(runs: dict[int, RunFolder], cell: Cell) -> Iterator[None]:
         for run in runs.values():
             if state_of(run, cell) == "skip":  # of a population, those that had ended
                 continue
-            if not isinstance(error, UserError):
-                (run.path / "error.txt").write_text(traceback.format_exc())
-            if not run.done.exists():
-                reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-                run.write_record({**run.record, "status": "error", "reason": reason})
+            with suppress(OSError, UserError):  # on a full disk; then it is said, and the run counts as cut off
+                if not isinstance(error, UserError):
+                    (run.path / "error.txt").write_text(traceback.format_exc())
+                if not run.done.exists():
+                    reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+                    run.write_record({**run.record, "status": "error", "reason": reason})
         raise
 
 

@@ -15,7 +15,6 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.utilities.exceptions import SIGTERMException
-from omegaconf import OmegaConf
 
 from ganrepro import loggers
 from ganrepro.adversarial import AdversarialModule
@@ -29,7 +28,7 @@ from ganrepro.modes import evaluating
 from ganrepro.provenance import hardware, provenance
 from ganrepro.ranks import synchronise
 from ganrepro.recorder import Recorder, weights_of, write_arrays
-from ganrepro.runs import RunFolder, write_atomically
+from ganrepro.runs import RunFolder, write_state
 from ganrepro.streams import stream
 
 
@@ -57,7 +56,7 @@ def begin(cell: Cell, run: RunFolder, seed: int, claims: dict[str, str], state: 
     config, data = cell.config, data_of(cell)
     go_back(run, state)
     (run.path / "error.txt").unlink(missing_ok=True)
-    OmegaConf.save(OmegaConf.create(config), run.path / "config.yaml")
+    run.write_config(config)
     record = {**provenance(cell, data, identity_of(cell), seed, claims), "status": "running", "reason": None}
     if not run.done.exists():  # else it is made longer, and its result stands until there is a new one
         reached = {key: (state or {}).get(key, 0) for key in ("generator_updates", "images_seen")}
@@ -98,7 +97,7 @@ def conclude(one: Training, config: dict[str, Any]) -> None:
     result = finish(one.module, run, one.recorder, one.evaluate, one.record)
     one.close(failed=False, result=result)
     if config["keep"] == "weights":
-        write_atomically(run.weights, lambda file: torch.save(weights_of(one.module), file))
+        write_state(run.weights, weights_of(one.module))
     run.write_record(result)
     run.done.touch()  # before anything goes: a kill here leaves too much, never too little
     for old in run.all_checkpoints()[int(config["keep"] == "full") :]:

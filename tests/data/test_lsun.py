@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import os
+import pickle
 from pathlib import Path
 
 import lmdb
@@ -199,3 +201,15 @@ def test_more_pixels_than_memory_can_be_mapped(tmp_path):
     taken = pixels.index_select(0, torch.tensor([3_033_041, 5]))
     assert taken.shape == (2, 3, 112, 112)
     assert taken.sum() == 0
+
+
+def test_a_record_that_is_a_program_is_no_picture(tmp_path):
+    class Planted:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "ran"),)
+
+    stored = records(12)
+    stored[next(iter(stored))] = pickle.dumps(Planted())
+    save(tmp_path, stored)
+    assert "cannot read the picture" in refused(UserError, tmp_path, size=8)
+    assert not (tmp_path / "ran").exists()

@@ -265,6 +265,14 @@ def _opened(database: Path) -> Iterator[Any]:
             lmdb.open(str(database), subdir=database.is_dir(), readonly=True, lock=False, readahead=False) as opened,
             opened.begin() as transaction,
         ):
+            _check_length(database, (opened.info()["last_pgno"] + 1) * opened.stat()["psize"])
             yield transaction
     except lmdb.Error as error:
         raise UserError(f"Cannot read the database {database}: {' '.join(str(error).split())}.") from error
+
+
+def _check_length(database: Path, needed: int) -> None:
+    """UserError for a file that is cut off: lmdb maps it, and to read beyond its end kills the process."""
+    file = database / "data.mdb" if database.is_dir() else database
+    if file.stat().st_size < needed:
+        raise UserError(f"{file} is cut off: it has {file.stat().st_size} bytes of {needed}.")

@@ -5,8 +5,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ganrepro import schema
 from ganrepro.build import build
 from ganrepro.data.images import ImageData
@@ -82,7 +80,7 @@ def opened(typed: dict[str, Any], choices: dict[str, Any]) -> Opened:
     """The run's networks and data."""
     folder = Path(typed["run"]).expanduser()
     gan = load(folder, typed.get("which", "final"))
-    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config = RunFolder(folder).config
     data = build(config["data"])
     if not isinstance(data, ImageData):
         raise UserError(f"Probes look at pictures; the data of {folder} are points.")
