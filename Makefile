@@ -1,6 +1,8 @@
 # make help lists the targets. Every one makes .venv first when it is missing or stale.
 SCALE ?= laptop
 STUDIES ?=
+WITH ?=
+STRICT ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -46,8 +48,8 @@ report: $(STAMP)  ## redraw reports/ from the run folders
 status: $(STAMP)  ## what is done, cut off, failed, and the time left
 	@$(BIN)/python -m ganrepro.status
 
-reproduce-all: $(STAMP)  ## every study at SCALE=laptop|workstation|paper (STUDIES="a b" to choose), then the report
-	@$(BIN)/python -m ganrepro.reproduce --scale $(SCALE) $(STUDIES)
+reproduce-all: $(STAMP)  ## every study at SCALE=laptop|workstation|paper, then the reports (STUDIES="a b" to choose; STRICT=1)
+	@$(BIN)/python -m ganrepro.reproduce --scale $(SCALE) $(if $(filter 1,$(STRICT)),--strict) $(STUDIES) $(WITH)
 
 clean:  ## remove .venv and caches; runs/, data/ and reports/ stay
 	rm -rf $(VENV) build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
