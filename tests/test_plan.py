@@ -76,8 +76,8 @@ def test_a_line_has_what_only_its_cell_departs_in(conf: Path, tmp_path: Path) ->
     cells = cells_of([*grid, "labels=minus_one", "batch_size=9"], sweep=True)
     head, gan, lsgan, *_ = plan(cells, [tmp_path / "a", tmp_path / "b"], [1, 1], Choice(1, 1, 1)).splitlines()
     assert head.endswith("(batch_size=9):")
-    assert gan.endswith(": 10 to train"), "the regular GAN has no labels"
-    assert lsgan.endswith(": 10 to train (labels=minus_one)")
+    assert gan.endswith(": 5 to train"), "the regular GAN has no labels"
+    assert lsgan.endswith(": 5 to train (labels=minus_one)")
 
 
 def test_the_heading_has_what_all_cells_share(conf: Path) -> None:
