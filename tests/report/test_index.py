@@ -94,8 +94,8 @@ def test_a_run_is_a_row(plant: Plant, root: Path, tmp_path: Path, claims_dir: Pa
     assert (eleven["status"], eleven["updates"], eleven["hardware"]) == ("running", "", "")
 
 
-def test_two_processes_give_the_same_bytes(plant: Plant, root: Path, tmp_path: Path) -> None:
-    """Of Markdown, CSV and LaTeX; one is told to hash strings in another order, and finds the folders in another one."""
+def test_two_processes_give_the_same_bytes(plant: Plant, root: Path, tmp_path: Path, claims_dir: Path) -> None:
+    """Of Markdown, CSV and LaTeX; the second hashes strings in another order."""
     for seed in (1, 0):
         plant(seed=seed, artifacts=True)
         plant(seed=seed, cell="k=2-00000001", departures={"k": "2"})
