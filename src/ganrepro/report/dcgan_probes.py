@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganrepro.probes.pictures import DRAW
+from ganrepro.report import figures
 from ganrepro.report.image_studies import not_run, trained_for
 from ganrepro.report.page import Picture, Section
 from ganrepro.report.records import Run, address, shown_cell
