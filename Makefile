@@ -1,6 +1,8 @@
 # make help lists the targets. Every one makes .venv first when it is missing or stale.
 SCALE ?= laptop
 STUDIES ?=
+WITH ?=
+STRICT ?=
 LOGGER ?= wandb
 ENTITY ?=
 PROJECT ?= ganrepro
@@ -56,8 +58,8 @@ dashboard: $(STAMP)  ## a W&B view of each study, sent with SEND=1 (ENTITY= PROJ
 	@$(BIN)/python -m ganrepro.dashboard --logger $(LOGGER) --project $(PROJECT) $(if $(ENTITY),--entity $(ENTITY)) \
 		$(if $(SEND),--send) $(STUDIES)
 
-reproduce-all: $(STAMP)  ## every study at SCALE=laptop|workstation|paper (STUDIES="a b" to choose), then the report
-	@$(BIN)/python -m ganrepro.reproduce --scale $(SCALE) $(STUDIES)
+reproduce-all: $(STAMP)  ## every study at SCALE=laptop|workstation|paper, then the reports (STUDIES="a b" to choose; STRICT=1)
+	@$(BIN)/python -m ganrepro.reproduce --scale $(SCALE) $(if $(filter 1,$(STRICT)),--strict) $(STUDIES) $(WITH)
 
 clean:  ## remove .venv and caches; runs/, data/ and reports/ stay
 	rm -rf $(VENV) build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -278,7 +278,7 @@ def test_labels_as_shipped_are_the_authors_mix() -> None:
 
 def test_every_factor_changes_the_ring() -> None:
     with hydra_at(CONF):
-        cells = cells_of(["experiment=lsgan_ring_factors"], sweep=True)
+        cells = cells_of(["experiment=lsgan_ring_factors", "scale=workstation"], sweep=True)
     addresses = {json.dumps(cell.identity(), sort_keys=True) for cell in cells}
     assert len(addresses) == len(cells) == 24
     assert not any(cell.departures for cell in cells)
@@ -370,7 +370,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 
 def test_every_ablation_changes_what_it_says_and_nothing_else() -> None:
     with hydra_at(CONF):
-        cells = cells_of(["experiment=tgan_ablation"], sweep=True)
+        cells = cells_of(["experiment=tgan_ablation", "scale=workstation"], sweep=True)
     assert not any(cell.departures for cell in cells)
     of = {cell.coordinates["ablation"]: cell.config for cell in cells}
     assert {name: changed(of["base"], config) for name, config in of.items()} == ABLATIONS

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from ganrepro import load, train
+from ganrepro.agenda import in_order
 from ganrepro.assemble import check_measurement, folder_of, identity_of
 from ganrepro.cells import Cell, cell_of
 from ganrepro.errors import UserError
 from ganrepro.inputs import check_input
-from ganrepro.reproduce import in_order
 from ganrepro.runs import RunFolder, read_checkpoint
 from ganrepro.train import train_cell
 

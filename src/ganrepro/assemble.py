@@ -72,6 +72,11 @@ def _read(node: str) -> Any:
     return build(json.loads(node))
 
 
+def forget_data() -> None:
+    """Frees what `data_of` has read."""
+    _read.cache_clear()
+
+
 def folder_of(cell: Cell) -> Path:
     """runs/<study>/<scale>/<choices>-<hash8>: found by its hash, so that a new name for a choice loses nothing."""
     address = address_hash(identity_of(cell))

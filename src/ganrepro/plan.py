@@ -30,8 +30,8 @@ def plan(cells: list[Cell], folders: list[Path], sizes: list[int], how: Choice) 
     lines, seconds, disk, jobs, updates = [], 0.0, 0, 0, 0
     unknown = False
     for cell, folder, size in zip(cells, folders, sizes, strict=True):
-        runs = [RunFolder(folder / f"seed={seed}") for seed in cell.seeds]
-        states = ["busy" if run.is_locked() else state_of(run, cell) for run in runs]
+        runs = runs_of(cell, folder)
+        states = states_of(cell, runs)
         count = Counter(states)
         lines.append(f"  {folder}: " + ", ".join(f"{count[state]} {WORDS[state]}" for state in WORDS if count[state]))
         longer = [n for run in runs if (n := run.record.get("generator_updates", 0)) > cell.config["updates"]]
@@ -41,7 +41,7 @@ def plan(cells: list[Cell], folders: list[Path], sizes: list[int], how: Choice) 
             lines[-1] += f" ({departures})"
         missing = {seed: run for seed, run, state in zip(cell.seeds, runs, states, strict=True) if state in TO_DO}
         todo = list(missing.values())
-        left = sum(cell.config["updates"] - min(run.reached(), cell.config["updates"]) for run in todo)
+        left = updates_left(cell, todo)
         per_update = seconds_per_update(folder)
         unknown |= bool(todo) and per_update is None
         seconds += left * (per_update or 0)
@@ -56,6 +56,21 @@ def plan(cells: list[Cell], folders: list[Path], sizes: list[int], how: Choice) 
     if not jobs:
         return "\n".join([f"{heading(cells)}:", *lines])
     return "\n".join([f"{heading(cells)}:", *lines, f"  how: {how}", f"  time: {time}; disk: {disk / 1e6:.0f} MB"])
+
+
+def runs_of(cell: Cell, folder: Path) -> list[RunFolder]:
+    """The run folder of each of its seeds, whether or not it is there."""
+    return [RunFolder(folder / f"seed={seed}") for seed in cell.seeds]
+
+
+def states_of(cell: Cell, runs: Iterable[RunFolder]) -> list[str]:
+    """What a command does with each of these runs: one of WORDS."""
+    return ["busy" if run.is_locked() else state_of(run, cell) for run in runs]
+
+
+def updates_left(cell: Cell, runs: Iterable[RunFolder]) -> int:
+    """The updates that these runs have to go, all together."""
+    return sum(cell.config["updates"] - min(run.reached(), cell.config["updates"]) for run in runs)
 
 
 def heading(cells: list[Cell]) -> str:
@@ -76,10 +91,16 @@ def said(departures: Iterable[tuple[str, str]]) -> str:
 
 def by_budget(cell: Cell, updates: int) -> str:
     """The time of so many updates by the study's budget, for want of any that were timed here."""
-    budget = cell.config["budget"]
-    if not budget:
+    seconds = budget_seconds(cell, updates)
+    if seconds is None:
         return "not known before the first runs"
-    return f"about {duration(60 * budget * updates / cell.study_updates)} on two cores (by the study's budget)"
+    return f"about {duration(seconds)} on two cores (by the study's budget)"
+
+
+def budget_seconds(cell: Cell, updates: int) -> float | None:
+    """The share of the study's budget that so many updates have; None where it has no budget."""
+    budget = cell.config["budget"]
+    return 60 * budget * updates / cell.study_updates if budget else None
 
 
 def seconds_per_update(folder: Path) -> float | None:

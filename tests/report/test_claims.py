@@ -232,12 +232,20 @@ def test_claims_of_one_paper(tmp_path):
 @pytest.mark.parametrize(
     "claim", [claim for claim in CLAIMS.values() if "dose" not in claim], ids=lambda claim: claim["id"]
 )
-def test_the_cells_are_in_the_studys_grid(claim):
-    study = yaml.safe_load((EXPERIMENTS / f"{claim['study']}.yaml").read_text())
-    grid = study.get("hydra", {}).get("sweeper", {}).get("params", {})
-    values = {axis: str(text).replace(" ", "").split(",") for axis, text in grid.items()}
-    for cell in (claim["cells"], *rivals(claim)):
-        own = {axis: str(value) for axis, value in cell.items() if axis in values}
-        assert own.keys() == values.keys()
-        assert all(value in values[axis] for axis, value in own.items())
-        assert all(axis in OPTIONS for axis in cell.keys() - own.keys()), "a departure has a key's full name"
+def test_the_cells_are_in_the_studys_grid_at_every_scale_of_the_claim(claim):
+    for scale in claim["scales"]:
+        values = grid_of(claim["study"], scale)
+        for cell in (claim["cells"], *rivals(claim)):
+            own = {axis: str(value) for axis, value in cell.items() if axis in values}
+            assert own.keys() == values.keys()
+            assert all(value in values[axis] for axis, value in own.items()), scale
+            assert all(axis in OPTIONS for axis in cell.keys() - own.keys()), "a departure has a key's full name"
+
+
+def grid_of(study, scale):
+    """The values of each axis, as the study's file has them and its scale's replaces them."""
+    grid = {}
+    for path in (EXPERIMENTS / f"{study}.yaml", EXPERIMENTS.parent / "scale_of" / study / f"{scale}.yaml"):
+        content = yaml.safe_load(path.read_text()) if path.exists() else {}
+        grid |= content.get("hydra", {}).get("sweeper", {}).get("params", {})
+    return {axis: str(text).replace(" ", "").split(",") for axis, text in grid.items()}

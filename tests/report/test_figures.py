@@ -128,3 +128,13 @@ def test_a_large_picture_keeps_its_size_in_fewer_colours(tmp_path):
 def test_many_cells_have_a_colour_each():
     assert figures.palette(3) == list(figures.COLOURS[:3])
     assert len(set(figures.palette(24))) == 24
+
+
+def test_a_picture_of_a_probe_is_copied_unless_it_is_too_large(tmp_path):
+    rng = np.random.default_rng(0)
+    for side in (50, 400):
+        Image.fromarray(rng.integers(0, 255, (side, side, 3), dtype=np.uint8)).save(tmp_path / f"{side}.png")
+        figures.copied(tmp_path / f"{side}.png", tmp_path / f"{side}_copy.png")
+    assert (tmp_path / "50_copy.png").read_bytes() == (tmp_path / "50.png").read_bytes()
+    assert (tmp_path / "400.png").stat().st_size > figures.LARGEST >= (tmp_path / "400_copy.png").stat().st_size
+    assert pixels(tmp_path / "400_copy.png").shape == (400, 400, 3)

@@ -9,7 +9,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ganrepro.report import figures
 from ganrepro.report.figures import INK, WHITE, tiles
-from ganrepro.report.sheets import LARGEST
 
 Arrays = Mapping[str, np.ndarray]
 TITLE, MARGIN = 26, 10  # pixels
@@ -41,7 +40,7 @@ def below(pictures: Sequence[Image.Image]) -> Image.Image:
 
 
 def save(picture: Image.Image, path: Path) -> Path:
-    return figures.save(picture, path, LARGEST)
+    return figures.save(picture, path)
 
 
 def signed(gradients: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""`python -m ganrepro.report`: draws every study and scale found under runs/ again, and their papers' pages."""
+"""`python -m ganrepro.report`: draws every study and scale found under runs/, their papers' pages and the index."""
 
 import argparse
 import sys
@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ganrepro.errors import exit_code
-from ganrepro.report.claims import load_claims, paper_board
-from ganrepro.report.paper_page import papers_of, runs_of, write_paper
+from ganrepro.report.index import verdicts_of, write_index
+from ganrepro.report.paper_page import papers_of, write_paper
 from ganrepro.report.records import read_runs
 from ganrepro.report.study import write_study
 
@@ -17,7 +17,7 @@ WIDTH = 160  # columns, where no terminal says how many there are
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Writes out/<study>/<scale>/ and out/<paper>/, then prints the pages and the claims board. 1 on a user's error."""
+    """Writes out/<study>/<scale>/, out/<paper>/, index and runs.csv; prints the claims board. 1 on a user's error."""
     parser = argparse.ArgumentParser(prog="python -m ganrepro.report", description=__doc__)
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where the runs lie (default: runs)")
     parser.add_argument("--out", type=Path, default=Path("reports"), help="where to write (default: reports)")
@@ -27,23 +27,26 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def redraw(root: Path, out: Path, claims_dir: Path) -> None:
-    """Every study and scale that has a run folder, then every paper that these are of."""
+    """Every study and scale that has a run folder, every paper that these are of, and the index with all claims."""
     runs = read_runs(root)
-    found = sorted({(run.study, run.scale) for run in runs})
-    if not found:
+    if not runs:
         print(f"No runs in {root}. `python run.py` says what to type.")
         return
+    for study, scale in sorted({(run.study, run.scale) for run in runs}):
+        print(write_study(root, study, scale, out / study / scale, claims_dir), flush=True)
+    papers = papers_of(runs, claims_dir)
+    for paper in papers:
+        print(write_paper(root, paper, out / paper, claims_dir), flush=True)
+    verdicts = verdicts_of(runs, root, claims_dir)
+    page = write_index(runs, verdicts, root, out, papers)
     table = Table("claim", "scale", "verdict", "ours [95 %]", "why", title="Claims", title_justify="left")
-    for study, scale in found:
-        print(write_study(root, study, scale, out / study / scale, claims_dir))
-    for paper in papers_of(runs, claims_dir):
-        print(write_paper(root, paper, out / paper, claims_dir))
-        for verdict in paper_board(load_claims(claims_dir, paper), runs_of(root, paper, claims_dir)):
-            table.add_row(verdict.claim["id"], verdict.scale, verdict.word, verdict.ours, verdict.reason)
+    for verdict in (verdict for board in verdicts.values() for verdict in board):
+        table.add_row(verdict.claim["id"], verdict.scale, verdict.word, verdict.ours, verdict.reason)
     for column in table.columns:
         column.overflow = "fold"  # a command is of no use when its end is cut off
     width = None if Console().is_terminal else WIDTH
     Console(markup=False, highlight=False, width=width).print(table)
+    print(page)
 
 
 if __name__ == "__main__":

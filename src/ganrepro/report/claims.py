@@ -72,6 +72,7 @@ from ganrepro.report.records import Run, scales_of, shown_cell
 from ganrepro.report.statistics import Interval
 
 OTHER = {"final": "best", "best": "final"}  # what is shown beside
+NOT_RUN = "not run"
 
 
 @dataclass(frozen=True)
@@ -136,13 +137,13 @@ def judge(claim: Claim, runs: Sequence[Run], scale: str, at: str | None = None) 
     finished = [run for members in groups for run in members if run.finished]
     instead = finished or [run for run in shown_cell(runs)[0] if run.finished and "data" in claim]
     if reason := _other_data(claim, instead):
-        return Verdict(claim, scale, "not run", reason, runs=tuple(instead), notes=tuple(notes))
+        return Verdict(claim, scale, NOT_RUN, reason, runs=tuple(instead), notes=tuple(notes))
     if scale not in claim["scales"]:
-        return Verdict(claim, scale, "not run", f"needs {claim['needs']}")
+        return Verdict(claim, scale, NOT_RUN, f"needs {claim['needs']}")
     if lacking := _lacking(claim, groups):
-        return Verdict(claim, scale, "not run", f"{lacking}: {command(claim, scale)}", runs=tuple(finished))
+        return Verdict(claim, scale, NOT_RUN, f"{lacking}: {command(claim, scale)}", runs=tuple(finished))
     if reason := _too_short(claim, finished):
-        return Verdict(claim, scale, "not run", reason, runs=tuple(finished), notes=tuple(notes))
+        return Verdict(claim, scale, NOT_RUN, reason, runs=tuple(finished), notes=tuple(notes))
     outcome = find(claim, groups, claim["at"])
     beside = measure(claim, groups, OTHER[claim["at"]]) if claim["at"] in OTHER else (None, "")
     if beside == (outcome.value, outcome.shown):
@@ -248,3 +249,12 @@ def paper_board(claims: Sequence[Claim], runs: Sequence[Run]) -> list[Verdict]:
         for scale in scales_of(mine) or claim["scales"][:1]:
             verdicts.append(judge(claim, [run for run in mine if run.scale == scale], scale))
     return verdicts
+
+
+def largest_decided(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """One verdict a claim: at the largest scale that gives one; where none does, why not at the cheapest."""
+    chosen: dict[str, Verdict] = {}
+    for verdict in verdicts:  # the scales of a claim come from the cheapest on
+        if verdict.word != NOT_RUN or verdict.claim["id"] not in chosen:
+            chosen[verdict.claim["id"]] = verdict
+    return list(chosen.values())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganrepro.probes.pictures import DRAW
+from ganrepro.report import figures
 from ganrepro.report.image_studies import not_run, trained_for
 from ganrepro.report.page import Picture, Section
 from ganrepro.report.records import Run, address, shown_cell
@@ -225,7 +226,7 @@ def pictures_of(study: str, name: str, done: Sequence[Run], out: Path) -> list[P
     for run in (run for run in done if name in run.probes):
         drawn = [path for path in (run.folder / "probes" / name).glob("*.png") if path.stem in probe.pictures]
         for path in drawn:
-            (out / f"{study}_{path.name}").write_bytes(path.read_bytes())
+            figures.copied(path, out / f"{study}_{path.name}")
         if drawn:
             return _pictures(study, probe, out, f"Seed {run.seed}{_how(run, name)}.")
     return []

@@ -19,6 +19,7 @@ from ganrepro.report.records import Run
 from ganrepro.report.scores import has_best, told
 
 LARGEST = 200_000  # bytes of a picture
+FEW = 32  # colours: the eye misses more in what is shrunk
 LETTERS = 70  # in a line of a label
 SIDE = 56  # pixels an image is enlarged to, about
 YELLOW, RED, INK, WHITE = (255, 205, 0), (190, 20, 20), (20, 20, 20), (255, 255, 255)
@@ -32,18 +33,28 @@ def palette(n: int) -> list[str]:
     return [to_hex(colour) for colour in colormaps["turbo"](np.linspace(0.03, 0.97, n))]
 
 
-def save(image: Image.Image, path: Path, largest: int = LARGEST) -> Path:
-    """Writes a PNG of at most `largest` bytes; same pixels, same bytes.
+def save(image: Image.Image, path: Path) -> Path:
+    """Writes a PNG of at most LARGEST bytes; same pixels, same bytes.
 
-    A picture that is larger keeps 256 of its colours, and is shrunk only if that is not enough.
+    A picture that is larger keeps 256 of its colours, then FEW of them, and is shrunk only if that is not enough.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    shown = image
-    while len(content := _png(shown)) > largest:
-        if shown is not image:
-            image = image.resize((image.width * 4 // 5, image.height * 4 // 5), Image.Resampling.LANCZOS)
-        shown = image.quantize(256, dither=Image.Dither.NONE)
+    content = _png(image)
+    for colours in (256, FEW):
+        if len(content) > LARGEST:
+            content = _png(image.quantize(colours, dither=Image.Dither.NONE))
+    while len(content) > LARGEST:
+        image = image.resize((image.width * 4 // 5, image.height * 4 // 5), Image.Resampling.LANCZOS)
+        content = _png(image.quantize(FEW, dither=Image.Dither.NONE))
     path.write_bytes(content)
+    return path
+
+
+def copied(source: Path, path: Path) -> Path:
+    """A PNG drawn elsewhere, byte for byte unless it is larger than LARGEST."""
+    if source.stat().st_size > LARGEST:
+        return save(Image.open(source).convert("RGB"), path)
+    path.write_bytes(source.read_bytes())
     return path
 
 
@@ -59,12 +70,12 @@ def _png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def render(figure: Figure, path: Path, largest: int = LARGEST) -> Path:
+def render(figure: Figure, path: Path) -> Path:
     """Writes a figure of matplotlib's as `save` does: no version in it, so the same numbers give the same bytes."""
     FigureCanvasAgg(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
-    return save(Image.open(buffer).convert("RGB"), path, largest)
+    return save(Image.open(buffer).convert("RGB"), path)
 
 
 def picture(pixels: np.ndarray, side: int = SIDE) -> Image.Image:

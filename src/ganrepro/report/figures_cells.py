@@ -104,4 +104,4 @@ def labelled_strips(rows: Sequence[tuple[str, np.ndarray]], path: Path, side: in
     for (name, _), strip, top in zip(rows, strips, tops[:-1].tolist(), strict=True):
         draw.text((left - 12, top + strip.height // 2), name, figures.INK, font, anchor="rm")
         sheet.paste(strip, (left, top))
-    return figures.save(sheet, path, sheets.LARGEST)
+    return figures.save(sheet, path)

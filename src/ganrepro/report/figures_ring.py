@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 from scipy.ndimage import gaussian_filter
 
-from ganrepro.report import figures, sheets
+from ganrepro.report import figures
 from ganrepro.report.events import collapse_time, series
 from ganrepro.report.records import Run
 
@@ -106,7 +106,7 @@ def every_last(rows: Mapping[str, Sequence[Run]], path: Path) -> Path | None:
             said = "" if good else f" {run.status}"
             panel.set_title(f"{run.seed}{said}", fontsize=8, color="black" if good else "#be1414", pad=2)
         axes[line, 0].set_ylabel(textwrap.fill(title, 18), fontsize=9 if len(title) <= 18 else 6)
-    return figures.render(figure, path, largest=sheets.LARGEST)
+    return figures.render(figure, path)
 
 
 def draw_density(axes: Axes, points: np.ndarray, means: np.ndarray) -> None:

@@ -111,7 +111,7 @@ def class_sheets(blocks: Mapping[str, tuple[Sequence[str], np.ndarray]], path: P
             for column, image in enumerate(images):
                 corner = (x + left + column * (SIDE + GAP), top)
                 _tile(sheet, draw, image, corner)
-    return figures.save(sheet, path, sheets.LARGEST)
+    return figures.save(sheet, path)
 
 
 def _tile(sheet: Image.Image, draw: ImageDraw.ImageDraw, image: np.ndarray, corner: tuple[int, int]) -> None:
@@ -194,7 +194,7 @@ def noise(rows: Mapping[str, tuple[Mapping[str, np.ndarray], Mapping[str, np.nda
             density(panel, points, half)
             panel.set_title(name, fontsize=9)
         panels[0].set_ylabel(textwrap.fill(title, 26), fontsize=8)
-    return figures.render(figure, path, sheets.LARGEST)
+    return figures.render(figure, path)
 
 
 def window(points: np.ndarray) -> float:

@@ -111,5 +111,6 @@ def _environment() -> jinja2.Environment:
 
 
 def coded(text: str) -> Markup:
-    """Text as HTML, with what stands in backticks as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+    """Text as HTML, with what stands in backticks as code, and [words](address) as a link."""
+    html = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))
+    return Markup(re.sub(r"\[([^]]+)\]\(([\w./-]+)\)", r'<a href="\2">\1</a>', html))

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ganrepro.report import figures, figures_gan, gallery
-from ganrepro.report.claims import Verdict, load_claims, paper_board, stand_in_of
+from ganrepro.report.claims import NOT_RUN, Verdict, largest_decided, load_claims, paper_board, stand_in_of
 from ganrepro.report.measured import Claim
 from ganrepro.report.page import Page, Picture, Section
 from ganrepro.report.papers import table1_complete, theory_table
@@ -28,7 +28,6 @@ PANELS = {  # Figure 2
     "gan_cifar10_fc": "c) CIFAR-10, fully connected",
     "gan_cifar10_conv": "d) CIFAR-10, convolutional",
 }
-NOT_RUN = "not run"
 
 
 def papers_of(runs: Sequence[Run], claims_dir: Path) -> list[str]:
@@ -70,12 +69,11 @@ def write_paper(root: Path, paper: str, out: Path, claims_dir: Path) -> Path:
 
 def outcome(verdicts: Sequence[Verdict]) -> str:
     """How many claims have each verdict, each claim at the largest scale that gives one; "" without claims."""
-    words: dict[str, str] = {}
-    for verdict in verdicts:  # the scales of a claim come from the cheapest on
-        if verdict.word != NOT_RUN or verdict.claim["id"] not in words:
-            stand_in = verdict.word != NOT_RUN and stand_in_of(verdict.runs)
-            words[verdict.claim["id"]] = verdict.word + (" on stand-in data" if stand_in else "")
-    counts = ", ".join(f"{count} {word}" for word, count in Counter(words.values()).most_common())
+    words = []
+    for verdict in largest_decided(verdicts):
+        stand_in = verdict.word != NOT_RUN and stand_in_of(verdict.runs)
+        words.append(verdict.word + (" on stand-in data" if stand_in else ""))
+    counts = ", ".join(f"{count} {word}" for word, count in Counter(words).most_common())
     return f"{len(words)} claims, each at the largest scale that gives a verdict: {counts}." if words else ""
 
 

@@ -182,6 +182,17 @@ def read_runs(root: Path, study: str | None = None, scale: str | None = None) ->
     return [run for cell in cells for run in read_cell(cell)]
 
 
+def reasons_not_run(root: Path) -> dict[tuple[str, str], str]:
+    """By study and scale, why `make reproduce-all` could not run it: the data that are not there."""
+    found = {}
+    for path in sorted(root.glob("*/*/not_run.json")):
+        try:
+            found[path.parts[-3], path.parts[-2]] = str(json.loads(path.read_text())["reason"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return found
+
+
 def scales_of(runs: Iterable[Run]) -> list[str]:
     """The scales there are runs at, the cheapest first."""
     found = {run.scale for run in runs}

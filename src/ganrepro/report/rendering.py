@@ -21,13 +21,25 @@ Source = Path | tuple[Path, ...] | None
 
 
 @dataclass(frozen=True)
+class PageAt:
+    """A page of ours: folder/index.html, and folder/<name>.md."""
+
+    folder: Path
+    name: str
+
+
+@dataclass(frozen=True)
 class Table:
-    """Rows of text. `folders`: where each row's numbers come from, in the order of its columns; None: quoted."""
+    """Rows of text. `folders`: where each row's numbers come from, in the order of its columns; None: quoted.
+
+    pages: the page that each row leads to, where there is one.
+    """
 
     header: list[str]
     rows: list[list[str]]
     folders: list[Source] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    pages: list[PageAt | None] = field(default_factory=list)
 
 
 def places(source: Source) -> list[tuple[str, Path]]:
@@ -49,6 +61,10 @@ def to_markdown(table: Table, base: Path) -> str:
         header.append("folder")
         for row, folder in zip(rows, table.folders, strict=True):
             row.append(", ".join(f"[{name}](<{link(path, base)}>)" for name, path in places(folder)))
+    if table.pages:
+        header.append("page")
+        for row, page in zip(rows, table.pages, strict=True):
+            row.append(f"[{page.name}](<{link(page.folder / f'{page.name}.md', base)}>)" if page else "")
     lines = [header, ["---"] * len(header), *rows]
     text = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
     return "\n".join([*text, "", *(f"- {note}" for note in table.notes)]).rstrip() + "\n"

@@ -11,7 +11,6 @@ from ganrepro.report.records import Run
 
 SHOWN = 8  # samples of a run
 SIDE = 40  # pixels of each
-LARGEST = 1_000_000  # bytes of a sheet
 GAP, TITLE, MARK = 2, 26, 32
 GREY, BLUE, ORANGE = (150, 150, 150), (0, 114, 178), (213, 94, 0)
 SOURCES = ("fidelity", "inception", "conditional", "classes", "samples")  # arrays that may hold `samples`
@@ -52,7 +51,7 @@ def contact_sheet(
             _draw_run(sheet, draw, run, strips[run.folder], (x, top), left, small)
             for column, mark in enumerate(marks(run) if marks else ()):
                 _draw_mark(draw, mark, across + column * MARK + MARK // 2, top + SIDE // 2)
-    return figures.save(sheet, path, LARGEST)
+    return figures.save(sheet, path)
 
 
 def _draw_run(

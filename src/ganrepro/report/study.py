@@ -117,17 +117,28 @@ def runs_table(runs: Sequence[Run]) -> Table:
     header = ["label", "seed", "status", "updates", "seconds", "images/s", "hardware", "threads", "commit", "versions"]
     table = Table(header, [])
     for run in runs:
-        record, speed, hardware = run.record, run.record.get("speed") or {}, run.record.get("hardware") or {}
+        record, speed = run.record, run.record.get("speed") or {}
         status = f"{run.status}: {record['reason']}" if record.get("reason") else run.status
         updates = f"{record.get('generator_updates', '?')} of {record.get('updates_wanted', '?')}"
-        machine = f"{hardware.get('name', '')} ({hardware.get('device', '?')}, {hardware.get('cores', '?')} cores)"
-        commit = f"{record.get('commit') or ''}{' + changes' if record.get('dirty') else ''}"
         versions = ", ".join(f"{name} {version}" for name, version in sorted((record.get("versions") or {}).items()))
         numbers = [str(speed.get(key, "")) for key in ("seconds", "images_per_second")]
         row = [record.get("label") or run.cell, str(run.seed), status, updates, *numbers]
-        table.rows.append([*row, machine if hardware else "", str(record.get("threads", "")), commit, versions])
+        table.rows.append([*row, machine_of(run), str(record.get("threads", "")), commit_of(run), versions])
         table.folders.append(run.folder)
     return table
+
+
+def machine_of(run: Run) -> str:
+    """ "A CPU (cpu, 2 cores)"; "" where no record says."""
+    hardware = run.record.get("hardware")
+    if not hardware:
+        return ""
+    return f"{hardware.get('name', '')} ({hardware.get('device', '?')}, {hardware.get('cores', '?')} cores)"
+
+
+def commit_of(run: Run) -> str:
+    """ "abc1234", or "abc1234 + changes"."""
+    return f"{run.record.get('commit') or ''}{' + changes' if run.record.get('dirty') else ''}"
 
 
 def summary(runs: Sequence[Run]) -> list[str]:

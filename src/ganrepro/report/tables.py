@@ -152,8 +152,13 @@ def metrics_of(cells: Sequence[Cell]) -> list[str]:
 
 
 def headline(cells: Sequence[Cell]) -> list[str]:
+    """The monitor of the cells' finished runs and, beside it, its family's test score."""
+    return headline_of([run for cell in cells for run in cell.finished])
+
+
+def headline_of(runs: Sequence[Run]) -> list[str]:
     """The monitor and, beside it, its family's test score: parzen/validation and parzen/test."""
-    records = [run.record.get("metrics") or {} for cell in cells for run in cell.finished]
+    records = [run.record.get("metrics") or {} for run in runs]
     monitors = [metrics["monitor"] for metrics in records if metrics.get("monitor")]
     if not monitors:
         return []

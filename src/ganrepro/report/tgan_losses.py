@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ganrepro.report import figures, sheets
+from ganrepro.report import figures
 from ganrepro.report.events import series
 from ganrepro.report.figures_cells import RED, thousands
 from ganrepro.report.measured import mean_after, slope_after
@@ -104,7 +104,7 @@ def loss_curves(cells: Mapping[str, Sequence[Run]], path: Path) -> Path | None:
     if any(series(run, STEPS) for runs in cells.values() for run in runs):
         keys.append(Line2D([], [], color=GREEN, label="G's steps a round"))
     figure.legend(handles=keys, loc="outside lower center", ncols=len(keys), fontsize=9)
-    return figures.render(figure, path, sheets.LARGEST)
+    return figures.render(figure, path)
 
 
 def _panel(axes: Axes, title: str, runs: Sequence[Run]) -> float:
