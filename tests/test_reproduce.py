@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -133,9 +132,7 @@ def test_a_process_that_is_killed_is_started_again_twice(go: Go, runs: Path) -> 
 def test_ctrl_c_ends_the_study_and_all_after_it(
     go: Go, runs: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str
 ) -> None:
-    begun = time.monotonic()
     assert go(name, "worker") == 130
-    assert time.monotonic() - begun < 50, "its own minute of sleep was cut short"
     assert started(runs) == [name]
     assert "The same command goes on" in capfd.readouterr().err
     assert not (tmp_path / "drawn.txt").exists()
