@@ -1,9 +1,9 @@
 """Every study, whatever becomes of each: with a stand-in for run.py that does as its study's name says."""
 
 import json
+import signal
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -129,13 +129,20 @@ def test_a_process_that_is_killed_is_started_again_twice(go: Go, runs: Path) -> 
     assert started(runs) == ["killed"] * 3
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A background job of a shell ignores Ctrl-C, and so would all that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("name", ["stopped", "stops_all"])
 def test_ctrl_c_ends_the_study_and_all_after_it(
     go: Go, runs: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str
 ) -> None:
-    begun = time.monotonic()
     assert go(name, "worker") == 130
-    assert time.monotonic() - begun < 50, "its own minute of sleep was cut short"
     assert started(runs) == [name]
     assert "The same command goes on" in capfd.readouterr().err
     assert not (tmp_path / "drawn.txt").exists()
