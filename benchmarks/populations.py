@@ -71,7 +71,7 @@ def contender(line: Connection, size: int, threads: int, words: list[str], devic
             run = RunFolder(Path(folder) / f"seed={module.seed}")
             run.path.mkdir()
             recorders.append(Recorder(run, lambda: Evaluated({}, {}), "none", "max", never, never, None))
-            lines.append(loggers.csv(loggers.About(run, "bench", "bench", module.seed, {})))
+            lines.append(loggers.csv(loggers.About(run, {}, {})))
         trained: AdversarialModule = modules[0]
         recorder: L.Callback = recorders[0]
         if size > 1:

@@ -92,7 +92,7 @@ def fit(
         recorder = Recorder(run, lambda: Evaluated({}, {}), "none", "max", module.updates, module.updates, None)
         L.Trainer(
             accelerator=device.type, devices=1, precision=precision, max_epochs=-1,  # type: ignore[arg-type]
-            logger=csv(About(run, "bench", "bench", 0, {})), log_every_n_steps=1, callbacks=[recorder, callback],
+            logger=csv(About(run, {}, {})), log_every_n_steps=1, callbacks=[recorder, callback],
             enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
         ).fit(module, train_dataloaders=range(1))  # fmt: skip
 

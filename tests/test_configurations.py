@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from bad_words import possible, wrong
 from hydra.core.global_hydra import GlobalHydra
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ganrepro import cli, schema
@@ -25,6 +25,7 @@ MANY = settings(
     derandomize=True,
     deadline=None,
     database=None,
+    phases=[Phase.generate],  # an example takes a second: shrinking one takes minutes
     suppress_health_check=list(HealthCheck),
 )
 STUDIES = ("gan_mnist", "dcgan_mnist_conditional", "tgan_toy", "gan_theory")

@@ -63,8 +63,13 @@ def is_measurement(config: dict[str, Any]) -> bool:
 
 
 def data_of(cell: Cell) -> Any:
-    """The cell's data, read once a process; None for a study that has none."""
-    return _read(json.dumps(cell.config.get("data"), sort_keys=True))
+    """The cell's data, read once a process; None for a study without, and UserError where that is told of some."""
+    node = cell.config.get("data")
+    if node and "_target_" not in node:
+        raise UserError(
+            f"{cell.config['study']} has no data: {', '.join(f'data.{key}' for key in node)} does nothing there."
+        )
+    return _read(json.dumps(node, sort_keys=True))
 
 
 @lru_cache(maxsize=4)

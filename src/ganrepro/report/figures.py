@@ -42,12 +42,17 @@ def save(image: Image.Image, path: Path) -> Path:
     content = _png(image)
     for colours in (256, FEW):
         if len(content) > LARGEST:
-            content = _png(image.quantize(colours, dither=Image.Dither.NONE))
+            content = _png(fewer(image, colours))
     while len(content) > LARGEST:
         image = image.resize((image.width * 4 // 5, image.height * 4 // 5), Image.Resampling.LANCZOS)
-        content = _png(image.quantize(FEW, dither=Image.Dither.NONE))
+        content = _png(fewer(image, FEW))
     path.write_bytes(content)
     return path
+
+
+def fewer(image: Image.Image, colours: int) -> Image.Image:
+    """The image in so many of its colours, as far apart as they are: the few pixels of a mark keep theirs."""
+    return image.quantize(colours, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
 
 
 def copied(source: Path, path: Path) -> Path:
