@@ -231,7 +231,7 @@ def check_fit(cell: Cell) -> AdversarialModule:
             )
         with evaluating(module):
             outputs = module.discriminate(module.generate(module.latents(2, torch.Generator().manual_seed(0))))
-    except (RuntimeError, ValueError, IndexError) as error:
+    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise UserError(f"These networks cannot be passed through: {first_line(error)}") from error
     if outputs.shape != (2,):
         raise UserError(f"The discriminator gives {list(outputs.shape[1:])} numbers an image; the loss needs one.")
