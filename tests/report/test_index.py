@@ -76,6 +76,17 @@ def test_studies_say_where_they_ran_and_why_they_did_not(
     assert "TFD is not there." in claim, "the reason in place of the command that cannot be carried out"
 
 
+def test_a_page_whose_runs_are_elsewhere_has_a_row(plant: Plant, root: Path, tmp_path: Path, claims_dir: Path) -> None:
+    plant()
+    for place in ("gan_mnist/laptop/gan_mnist.md", "gan_mnist/workstation/gan_mnist.md", "gan/gan.md"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).touch()
+    laptop, workstation = rows(section(write(root, tmp_path, claims_dir)[1], "Studies"))
+    assert laptop[3] == "1 done"
+    assert workstation[:4] == ["gan_mnist", "workstation", "", "not here; the page is of earlier ones"]
+    assert workstation[-1] == "[gan_mnist](<gan_mnist/workstation/gan_mnist.md>)"
+
+
 def test_a_run_is_a_row(plant: Plant, root: Path, tmp_path: Path, claims_dir: Path) -> None:
     best = {"parzen/validation": 91.0, "parzen/test": 88.0}
     plant(seed=10, final={"parzen/validation": 90.5, "parzen/test": 87.0}, best=best, hash="cafe0123")

@@ -15,6 +15,7 @@ from planted_lsgan import (
 )
 
 from ganrepro.report import lsgan
+from ganrepro.report.__main__ import redraw
 from ganrepro.report.image_studies import rule_in_words
 from ganrepro.report.paper_page import write_paper
 from ganrepro.report.records import read_runs
@@ -205,3 +206,26 @@ def test_the_papers_page_takes_the_largest_scale_with_finished_runs(plant, paper
     plant_theory(plant)
     plant(study="lsgan_theory", scale="workstation", seed=0, paper="lsgan", status="running", rows=[], samples=False)
     assert "Study lsgan_theory, scale laptop." in section(paper()[1], "Theory")
+
+
+def test_a_paper_shows_the_pictures_of_its_studies_pages(plant, root, tmp_path, claims_dir):
+    """Unless a page has runs that the paper's has not: then it draws its own."""
+    plant_calibration(plant)
+    (tmp_path / "lsgan").mkdir()
+    (tmp_path / "lsgan" / "of_before.png").touch()
+    redraw(root, tmp_path, claims_dir)
+    shown = re.findall(
+        r"^!\[.*\]\((.+)\)$",
+        section((tmp_path / "lsgan" / "lsgan.md").read_text(), lsgan.TITLES["lsgan_calibration"]),
+        re.MULTILINE,
+    )
+    assert shown
+    assert all(
+        name.startswith("../lsgan_calibration/laptop/") and (tmp_path / "lsgan" / name).exists() for name in shown
+    )
+    assert not list((tmp_path / "lsgan").glob("*.png"))
+    plant(study="lsgan_calibration", cell="k=2-00000001", paper="lsgan", departures={"k": "2"})
+    redraw(root, tmp_path, claims_dir)
+    text = (tmp_path / "lsgan" / "lsgan.md").read_text()
+    assert "../lsgan_calibration/laptop/" not in "".join(re.findall(r"!\[.*", text))
+    assert {path.name for path in (tmp_path / "lsgan").glob("*.png")} == {name.rpartition("/")[2] for name in shown}

@@ -2,16 +2,19 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from joblib import Parallel, cpu_count, delayed
 from rich.console import Console
 from rich.table import Table
 
 from ganrepro.errors import exit_code
 from ganrepro.report.index import verdicts_of, write_index
+from ganrepro.report.page import Page
 from ganrepro.report.paper_page import papers_of, write_paper
-from ganrepro.report.records import read_runs
-from ganrepro.report.study import write_study
+from ganrepro.report.records import Run, read_runs
+from ganrepro.report.study import study_page
 
 WIDTH = 160  # columns, where no terminal says how many there are
 
@@ -32,11 +35,10 @@ def redraw(root: Path, out: Path, claims_dir: Path) -> None:
     if not runs:
         print(f"No runs in {root}. `python run.py` says what to type.")
         return
-    for study, scale in sorted({(run.study, run.scale) for run in runs}):
-        print(write_study(root, study, scale, out / study / scale, claims_dir), flush=True)
+    drawn = draw_studies(runs, root, out, claims_dir)
     papers = papers_of(runs, claims_dir)
     for paper in papers:
-        print(write_paper(root, paper, out / paper, claims_dir), flush=True)
+        print(write_paper(root, paper, out / paper, claims_dir, drawn), flush=True)
     verdicts = verdicts_of(runs, root, claims_dir)
     page = write_index(runs, verdicts, root, out, papers)
     table = Table("claim", "scale", "verdict", "ours [95 %]", "why", title="Claims", title_justify="left")
@@ -47,6 +49,25 @@ def redraw(root: Path, out: Path, claims_dir: Path) -> None:
     width = None if Console().is_terminal else WIDTH
     Console(markup=False, highlight=False, width=width).print(table)
     print(page)
+
+
+def draw_studies(runs: Sequence[Run], root: Path, out: Path, claims_dir: Path) -> dict[tuple[str, str], Page]:
+    """Writes the page of every study and scale, as many at once as there are cores; returns them."""
+    places = sorted({(run.study, run.scale) for run in runs})
+    pages = Parallel(n_jobs=min(cpu_count(), len(places)), return_as="generator")(
+        delayed(draw_study)(root, study, scale, out / study / scale, claims_dir) for study, scale in places
+    )
+    drawn = {}
+    for place, page in zip(places, pages, strict=True):
+        print(out.joinpath(*place, "index.html"), flush=True)
+        drawn[place] = page
+    return drawn
+
+
+def draw_study(root: Path, study: str, scale: str, out: Path, claims_dir: Path) -> Page:
+    page = study_page(root, study, scale, out, claims_dir)
+    page.write(out, study)
+    return page
 
 
 if __name__ == "__main__":

@@ -66,18 +66,30 @@ def papers_table(verdicts: Mapping[str, Sequence[Verdict]], out: Path, papers: S
 
 
 def studies_table(runs: Sequence[Run], missing: Mapping[tuple[str, str], str], out: Path) -> Table:
-    """What there is of each study at each scale, on what it ran and for how long; and what was not run, and why."""
+    """What there is of each study at each scale, on what it ran and for how long; and what was not run, and why.
+
+    A page that lies in `out` without runs here, as in a fresh clone, has a row too.
+    """
     notes = ["Minutes of all runs together, one after another, as measured."]
     table = Table(["study", "scale", "data", "runs", "hardware", "commit", "minutes"], [], notes=notes)
     there = {(run.study, run.scale) for run in runs}
-    for study, scale in sorted(there | missing.keys(), key=lambda place: (place[0], SCALES.index(place[1]))):
+    kept = pages_in(out) - there
+    for study, scale in sorted(there | missing.keys() | kept, key=lambda place: (place[0], SCALES.index(place[1]))):
         members = [run for run in runs if (run.study, run.scale) == (study, scale)]
         if members:
             seconds = sum((run.record.get("speed") or {}).get("seconds", 0) for run in members)
             where = [", ".join(sorted({of(run) for run in members} - {""})) for of in (machine_of, commit_of)]
             row = [data_of(own_runs(members)), counted(members), *where, f"{seconds / 60:.1f}"]
+        elif (study, scale) in kept:
+            row = ["", "not here; the page is of earlier ones", "", "", ""]
         else:
             row = ["", f"{NOT_RUN}: {missing[study, scale]}", "", "", ""]
         table.rows.append([study, scale, *row])
-        table.pages.append(PageAt(out / study / scale, study) if members else None)
+        table.pages.append(PageAt(out / study / scale, study) if members or (study, scale) in kept else None)
     return table
+
+
+def pages_in(out: Path) -> set[tuple[str, str]]:
+    """(study, scale) of the pages of studies that lie in `out`."""
+    found = {path.parts[-3:] for path in out.glob("*/*/*.md")}
+    return {(study, scale) for study, scale, file in found if file == f"{study}.md" and scale in SCALES}

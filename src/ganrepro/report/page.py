@@ -63,6 +63,7 @@ class Page:
     lead: str
     sections: Sequence[Section]
     notes: Sequence[str] = field(default_factory=list)
+    own: Sequence[Section] = ()  # of the sections of a study's page, those that its paper's page shows too
 
     @property
     def shown(self) -> list[Section]:
@@ -87,14 +88,14 @@ class Page:
         return out / "index.html"
 
     def markdown(self, base: Path) -> str:
-        """For a folder `base` that holds the pictures."""
+        """For a page that lies in `base`; pictures are where they are, beside it or beside another page."""
         parts = [f"# {self.title}\n", *([f"{self.lead}\n"] if self.lead else [])]
         for section in self.shown:
             parts += [f"## {section.title}\n", *(f"{paragraph}\n" for paragraph in section.text)]
             parts += [to_markdown(table, base) for table in section.shown]
             for picture in section.pictures:
                 parts += [f"### {picture.title}\n"] if picture.title != section.title else []
-                parts.append(f"![{picture.title}]({picture.path.name})\n\n{picture.caption}\n")
+                parts.append(f"![{picture.title}]({link(picture.path, base)})\n\n{picture.caption}\n")
             parts += [f"{section.instead}\n"] if section.instead else []
         parts += ["## Notes\n", *(f"- {note}" for note in self.notes)] if self.notes else []
         return "\n".join(parts).rstrip() + "\n"

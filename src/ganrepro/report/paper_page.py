@@ -1,7 +1,7 @@
 """One paper over all its studies and scales: the claims board, the paper's own tables and its figures."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from ganrepro.report import figures, figures_gan, gallery
@@ -22,6 +22,8 @@ TITLES = {
     '"Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks"',
     "tgan": "Sun et al. 2020, t-GAN (Neural Networks 122)",
 }
+Drawn = Mapping[tuple[str, str], Page]  # by study and scale
+NOTHING_DRAWN: Drawn = {}
 PANELS = {  # Figure 2
     "gan_mnist": "a) MNIST",
     "gan_tfd": "b) TFD",
@@ -49,10 +51,11 @@ def _judging(paper: str, claims_dir: Path) -> set[str]:
     return {claim["study"] for claim in load_claims(claims_dir, paper)}
 
 
-def write_paper(root: Path, paper: str, out: Path, claims_dir: Path) -> Path:
+def write_paper(root: Path, paper: str, out: Path, claims_dir: Path, drawn: Drawn = NOTHING_DRAWN) -> Path:
     """Draws the page of a paper from all runs under `root` into `out` and returns out/index.html.
 
     Writes index.html (nothing beside it is needed), <paper>.md, the pictures and, for the 2014 paper, table1.tex.
+    drawn: the pages of studies, by study and scale, whose tables and pictures are not made a second time.
     The same runs give the same bytes; there may be none.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -61,9 +64,12 @@ def write_paper(root: Path, paper: str, out: Path, claims_dir: Path) -> Path:
     verdicts = paper_board(claims, runs)
     sections = [Section("Claims", [verdict_table(verdicts, scales=True)])]
     sections += gan_sections(runs, out) if paper == "gan" else []
-    sections += all_studies(paper, runs, claims, out) if paper in PAPERS else []
+    sections += all_studies(paper, runs, claims, out, drawn) if paper in PAPERS else []
     sections.append(Section("Studies", [studies_table(runs)], empty="There are no runs yet."))
     notes = list(dict.fromkeys(note for verdict in verdicts for note in verdict.notes))
+    shown = {picture.path for section in sections for picture in section.pictures}
+    for stale in set(out.glob("*.png")) - shown:
+        stale.unlink()
     return Page(TITLES.get(paper, paper), outcome(verdicts), sections, notes).write(out, paper)
 
 
@@ -164,12 +170,22 @@ def figure2(runs: Sequence[Run], path: Path) -> list[Picture]:
 # Papers of many studies ----------------------------------------------------------------------------------------
 
 
-def all_studies(paper: str, runs: Sequence[Run], claims: Sequence[Claim], out: Path) -> list[Section]:
+def all_studies(
+    paper: str, runs: Sequence[Run], claims: Sequence[Claim], out: Path, drawn: Drawn = NOTHING_DRAWN
+) -> list[Section]:
     """Every cell there is in one table, then each study at the largest scale that has something to show."""
     titles, controls = PAPERS[paper].TITLES, PAPERS[paper].CONTROLS
     members = {study: largest_runs([run for run in runs if run.study == study], controls) for study in titles}
     table = overview([run for of_study in members.values() for run in of_study])
-    parts = [study_section(title, study, members[study], claims, out) for study, title in titles.items()]
+    parts = []
+    for study, title in titles.items():
+        shown = members[study]
+        page = drawn.get((study, shown[0].scale)) if shown else None
+        if page and len(shown) == sum((run.study, run.scale) == (study, shown[0].scale) for run in runs):
+            own = page.own
+        else:
+            own = own_sections(study, shown, claims, shown[0].scale if shown else SCALES[0], out)
+        parts.append(study_section(title, study, shown, own))
     return [Section("All studies", [table], empty="Not run."), *parts]
 
 
@@ -183,13 +199,12 @@ def largest_runs(runs: Sequence[Run], controls: Collection[str]) -> list[Run]:
     return []
 
 
-def study_section(title: str, study: str, runs: Sequence[Run], claims: Sequence[Claim], out: Path) -> Section:
+def study_section(title: str, study: str, runs: Sequence[Run], own: Sequence[Section]) -> Section:
     """All that the study's own page shows, as one section; what a paper's table quotes, without runs too."""
-    parts = own_sections(study, runs, claims, runs[0].scale if runs else SCALES[0], out)
-    tables = [table for part in parts for table in part.tables]
-    pictures = [picture for part in parts for picture in part.pictures]
-    text = [origin(runs)] if runs and parts else []
-    text += [line for part in parts for line in ([part.empty] if part.is_empty else part.text)]
+    tables = [table for part in own for table in part.tables]
+    pictures = [picture for part in own for picture in part.pictures]
+    text = [origin(runs)] if runs and own else []
+    text += [line for part in own for line in ([part.empty] if part.is_empty else part.text)]
     empty = f"Not run: `python run.py -m experiment={study}`."
     whole = Section(title, tables, pictures, list(dict.fromkeys(text)), empty)
     return Section(title, empty=empty) if whole.is_empty else whole

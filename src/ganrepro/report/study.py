@@ -47,7 +47,7 @@ def study_page(runs_root: Path, study: str, scale: str, out: Path, claims_dir: P
         title, file, make = PAPER_TABLES[study]
         sections.append(Section(title, [make(own)]))
         (out / file).write_text(to_latex(make(own)))
-    sections += own_sections(study, runs, claims, scale, out)
+    sections += (particular := own_sections(study, runs, claims, scale, out))
     sections.append(Section("All cells", list(sweep(runs, out))))
     cells = tables.read_cells([(choices_of(members), folder) for folder, members in by_cell(runs).items()])
     labels = {cell.folder: cell.label for cell in cells}
@@ -57,7 +57,7 @@ def study_page(runs_root: Path, study: str, scale: str, out: Path, claims_dir: P
     plain = own or [run for run in runs if not run.departures]  # a grid's axis can be part of every cell
     stand_in = stand_in_of([run for run in plain if run.record])
     lead = " ".join(([f"Data: {stand_in}."] if stand_in else []) + judged_by(runs))
-    return Page(f"{study}, scale {scale}", lead, sections, notes)
+    return Page(f"{study}, scale {scale}", lead, sections, notes, particular)
 
 
 def judged_by(runs: Sequence[Run]) -> list[str]:
