@@ -67,8 +67,8 @@ def test_studies_say_where_they_ran_and_why_they_did_not(
     text = write(root, tmp_path, claims_dir)[1]
     studies = {row[0]: row for row in rows(section(text, "Studies"))}
     machine, minutes = "A CPU (cpu, 2 cores)", f"{130 / 60:.1f}"
-    expected = ["1 done, 1 diverged", machine, "abc1234, def5678 + changes", minutes]
-    assert studies["gan_mnist"][3:7] == expected
+    expected = ["1 done, 1 diverged", machine, "abc1234, def5678 + changes", minutes, "6%"]
+    assert studies["gan_mnist"][3:8] == expected
     assert studies["gan_tfd"][3] == "not run: TFD is not there."
     assert studies.keys() == {"gan_mnist", "gan_tfd"}
     claim = next(row for row in rows(text) if row[0] == "gan.tfd_ll")

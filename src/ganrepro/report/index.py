@@ -70,20 +70,24 @@ def studies_table(runs: Sequence[Run], missing: Mapping[tuple[str, str], str], o
 
     A page that lies in `out` without runs here, as in a fresh clone, has a row too.
     """
-    notes = ["Minutes of all runs together, one after another, as measured."]
-    table = Table(["study", "scale", "data", "runs", "hardware", "commit", "minutes"], [], notes=notes)
+    notes = ["Minutes of all runs together, one after another, as measured; beside them how much was not training."]
+    table = Table(["study", "scale", "data", "runs", "hardware", "commit", "minutes", "evaluation"], [], notes=notes)
     there = {(run.study, run.scale) for run in runs}
     kept = pages_in(out) - there
     for study, scale in sorted(there | missing.keys() | kept, key=lambda place: (place[0], SCALES.index(place[1]))):
         members = [run for run in runs if (run.study, run.scale) == (study, scale)]
         if members:
-            seconds = sum((run.record.get("speed") or {}).get("seconds", 0) for run in members)
+            seconds, trained = (
+                sum((run.record.get("speed") or {}).get(key, 0) for run in members)
+                for key in ("seconds", "train_seconds")
+            )
+            share = f"{1 - trained / seconds:.0%}" if trained else ""
             where = [", ".join(sorted({of(run) for run in members} - {""})) for of in (machine_of, commit_of)]
-            row = [data_of(own_runs(members)), counted(members), *where, f"{seconds / 60:.1f}"]
+            row = [data_of(own_runs(members)), counted(members), *where, f"{seconds / 60:.1f}", share]
         elif (study, scale) in kept:
-            row = ["", "not here; the page is of earlier ones", "", "", ""]
+            row = ["", "not here; the page is of earlier ones", "", "", "", ""]
         else:
-            row = ["", f"{NOT_RUN}: {missing[study, scale]}", "", "", ""]
+            row = ["", f"{NOT_RUN}: {missing[study, scale]}", "", "", "", ""]
         table.rows.append([study, scale, *row])
         table.pages.append(PageAt(out / study / scale, study) if members or (study, scale) in kept else None)
     return table
