@@ -12,7 +12,7 @@ import yaml
 from ganrepro import schema
 from ganrepro.assemble import classes_of, data_of, folder_of, forget_data, is_measurement, module_of
 from ganrepro.cells import Cell, cells_of
-from ganrepro.cli import fetch_nothing
+from ganrepro.checks import fetch_nothing
 from ganrepro.errors import DataMissing, UserError
 from ganrepro.plan import (
     PICTURES,

@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import re
 import sys
-import tempfile
 import threading
 import time
 import traceback
@@ -12,7 +11,6 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganrepro import schema
 from ganrepro.errors import JobsLost, UserError, of_disk
 from ganrepro.usage import help_text, welcome
 
@@ -62,7 +60,7 @@ def guarded(conf: Path, words: list[str]) -> int:
 def plainly(error: Exception) -> str:
     """What is wrong, without what Hydra says around it."""
     if type(error).__module__.startswith(("hydra.", "omegaconf.")):
-        from ganrepro.cells import plain_words
+        from ganrepro.overrides import plain_words
 
         return plain_words(error)
     if isinstance(error, OSError):
@@ -81,37 +79,24 @@ def run(conf: Path, words: list[str]) -> int:
         where = launching(overrides)
         overrides += where.overrides
         cells = cells_of(overrides, sweep)
-    if sweep:
-        refuse_ranks(cells, overrides)
-    if cells[0].config["plan"]:
-        for cell in cells:
-            fetch_nothing(cell.config)
-    from ganrepro.assemble import check_fit, check_measurement, folder_of, is_measurement, ranks_of
-    from ganrepro.ddp import check_ranks
-    from ganrepro.how_to_run import how_to_run, stackable_weights
-    from ganrepro.plan import PICTURES, plan, run_bytes
-    from ganrepro.population import check_population
+    from ganrepro import checks
+    from ganrepro.assemble import folder_of
+    from ganrepro.how_to_run import how_to_run
+    from ganrepro.plan import plan
     from ganrepro.runs import RunFolder
     from ganrepro.train import check_startable, state_of
 
+    if sweep:
+        checks.refuse_ranks(cells, overrides)
+    if cells[0].config["plan"]:
+        for cell in cells:
+            checks.fetch_nothing(cell.config)
     if resume := cells[0].config["resume"]:
-        cells, folders = [resumed(cells, overrides)], [run_folder(resume).parent]
+        cells, folders = [checks.resumed(cells, overrides)], [checks.run_folder(resume).parent]
     else:
         folders = [folder_of(cell) for cell in cells]
-        refuse_twins(cells, folders)
-    sizes, weights = [], None
-    for cell in cells:
-        if is_measurement(cell.config):
-            check_measurement(cell)
-            sizes.append(PICTURES)
-        else:
-            module = check_fit(cell)
-            if ranks_of(cell.config["trainer"]) > 1:
-                check_ranks(cell, module)
-            sizes.append(run_bytes(module, cell.config["optimizer"]["_target_"]))
-            if cell.config["population"] > 1:
-                check_population(module)
-            weights = stackable_weights(module) if weights is None else weights
+        checks.refuse_twins(cells, folders)
+    sizes, weights = checks.fitted(cells)
     runs = [
         (RunFolder(folder / f"seed={n}"), cell, n)
         for cell, folder in zip(cells, folders, strict=True)
@@ -121,20 +106,13 @@ def run(conf: Path, words: list[str]) -> int:
         check_startable(each, cell, seed)
     how = how_to_run(cells[0], where.hardware(cells[0].config["trainer"]["accelerator"]), len(cells), weights)
     if not cells[0].config["plan"]:
-        check_writable(Path(cells[0].config["runs"]))
+        checks.check_writable(Path(cells[0].config["runs"]))
     print(plan(cells, folders, sizes, how))
     if cells[0].config["plan"]:
         return 0
     if any(state_of(each, cell) != "skip" for each, cell, _ in runs):
         carry_out(conf, overrides, cells, folders, where, how.workers, sweep)
     return summarise(conf, cells, folders)
-
-
-def fetch_nothing(config: dict[str, Any]) -> None:
-    """A plan needs the data to know what is done, and must not load them down."""
-    for node in config, config.get("evaluation") or {}:
-        if isinstance(data := node.get("data"), dict) and "download" in data:
-            data["download"] = False
 
 
 def quoted(word: str, sweep: bool) -> str:
@@ -147,45 +125,6 @@ def quoted(word: str, sweep: bool) -> str:
     path = os.path.expanduser(value)
     escaped = re.sub(r"(\\*)('|$)", r"\1\1\2", path).replace("'", "\\'")  # backslashes count before a quote only
     return f"{key}='{escaped}'"
-
-
-def refuse_twins(cells: list["Cell"], folders: list[Path]) -> None:
-    """Raises UserError where two cells of a sweep would train in one folder."""
-    from ganrepro.cells import exempt
-
-    for number, folder in enumerate(folders):
-        if (first := folders.index(folder)) != number:
-            keys = [key for key, value in cells[number].typed.items() if cells[first].typed[key] != value]
-            if set(keys) & {"labels", "reduction"}:
-                raise UserError(f"Only loss=lsgan has labels and a reduction: sweep {', '.join(keys)} with loss=lsgan.")
-            if any(exempt(key) for key in keys):
-                raise UserError(f"{', '.join(keys)} cannot be swept: it changes no result, the cells would be one run.")
-            raise UserError(f"Two cells of this sweep are the same run, {folder}: leave one out.")
-
-
-def refuse_ranks(cells: list["Cell"], overrides: list[str]) -> None:
-    """UserError, with what to type instead, where a multirun holds a cell that wants all GPUs for itself."""
-    cell = next((cell for cell in cells if "devices" in cell.config["trainer"]), None)
-    if cell is None:
-        return
-    choices = {**cell.coordinates, **cell.typed}
-    words = [word for word in overrides if word.partition("=")[0] not in choices and not word.startswith("hydra")]
-    words += [f"{key}={value}" for key, value in choices.items()]
-    raise UserError(
-        "trainer=ddp takes all GPUs for one cell at a time, which a multirun (-m) does not see to. Type for each cell, "
-        f"as for this one:\n  python run.py {' '.join(words)}\n"
-        "or leave trainer=ddp out: one job a GPU gets more seeds trained in the same time (docs/ddp.md)."
-    )
-
-
-def check_writable(runs: Path) -> None:
-    """Raises UserError unless run folders can be made under `runs`."""
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=runs):
-            pass
-    except OSError as error:
-        raise UserError(f"runs={runs}: cannot write there ({error.strerror}).") from None
 
 
 def carry_out(
@@ -252,6 +191,7 @@ def job(conf: str, config: Any) -> None:
 
     from ganrepro.assemble import folder_of
     from ganrepro.cells import cells_of
+    from ganrepro.checks import run_folder
     from ganrepro.report.claims import claims_for
     from ganrepro.train import train_cell
 
@@ -274,47 +214,6 @@ def end_with_parent() -> None:
         os._exit(ERROR)  # at any moment: a run survives a kill
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def run_folder(resume: str) -> Path:
-    """The run folder that resume=<folder, or checkpoint in it> names. UserError if it is none."""
-    from ganrepro.runs import RunFolder
-
-    path = Path(resume)
-    folder = path.parent.parent if path.is_file() else path
-    record = RunFolder(folder).record
-    if not record:
-        raise UserError(f"resume={resume}: there is no run folder (with a result.json) there.")
-    if folder.name != f"seed={record['seed']}":
-        raise UserError(f"resume={resume}: that folder holds seed {record['seed']}; name it seed={record['seed']}.")
-    return folder
-
-
-def resumed(cells: list["Cell"], overrides: list[str]) -> "Cell":
-    """The cell of resume=<folder>, checked against what that folder was trained with."""
-    from dataclasses import replace
-
-    from ganrepro.assemble import identity_of
-    from ganrepro.runs import RunFolder, read_checkpoint
-
-    if len(cells) > 1:
-        raise UserError("resume= goes on with one run; leave it out of a sweep, which resumes by itself.")
-    cell = cells[0]
-    named_path = Path(cell.config["resume"])
-    folder = run_folder(cell.config["resume"])
-    record, mine = RunFolder(folder).record, identity_of(cell)
-    different = [
-        f"{key} ({schema.shown(record['identity'].get(key))} there, {schema.shown(mine.get(key))} here)"
-        for key in sorted(mine.keys() | record["identity"].keys())
-        if mine.get(key) != record["identity"].get(key)
-    ]
-    if different:
-        more = f" and {len(different) - 4} more" if len(different) > 4 else ""
-        raise UserError(f"{folder} was trained with another configuration: {', '.join(different[:4])}{more}.")
-    if named_path.is_file() and "optimizers" not in read_checkpoint(named_path):
-        raise UserError(f"resume={named_path} holds weights only; name a checkpoints/updates=... of the run.")
-    overrides.append(f"seeds=[{record['seed']}]")
-    return replace(cell, config={**cell.config, "seeds": [record["seed"]]})
 
 
 def summarise(conf: Path, cells: list["Cell"], folders: list[Path]) -> int:

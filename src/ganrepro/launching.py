@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from ganrepro.cells import FRAME, composed, parse
+from ganrepro.cells import FRAME, composed
 from ganrepro.errors import UserError
+from ganrepro.overrides import parse
 
 if TYPE_CHECKING:
     from ganrepro.how_to_run import Hardware

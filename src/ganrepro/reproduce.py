@@ -12,7 +12,8 @@ from pathlib import Path
 
 from ganrepro.agenda import Study, agenda, in_order, look, time_of
 from ganrepro.cells import hydra_at
-from ganrepro.cli import INTERRUPTED, check_writable, quoted
+from ganrepro.checks import check_writable
+from ganrepro.cli import INTERRUPTED, quoted
 from ganrepro.errors import UserError
 from ganrepro.plan import duration
 from ganrepro.runs import write_json

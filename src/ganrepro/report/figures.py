@@ -19,10 +19,11 @@ from ganrepro.report.records import Run
 from ganrepro.report.scores import has_best, told
 
 LARGEST = 200_000  # bytes of a picture
-FEW = 32  # colours: the eye misses more in what is shrunk
 LETTERS = 70  # in a line of a label
 SIDE = 56  # pixels an image is enlarged to, about
 YELLOW, RED, INK, WHITE = (255, 205, 0), (190, 20, 20), (20, 20, 20), (255, 255, 255)
+GREY, BLUE, ORANGE = (150, 150, 150), (0, 114, 178), (213, 94, 0)
+MARKS = (YELLOW, RED, INK, WHITE, GREY, BLUE, ORANGE)
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
 
 
@@ -36,23 +37,25 @@ def palette(n: int) -> list[str]:
 def save(image: Image.Image, path: Path) -> Path:
     """Writes a PNG of at most LARGEST bytes; same pixels, same bytes.
 
-    A picture that is larger keeps 256 of its colours, then FEW of them, and is shrunk only if that is not enough.
+    A picture that is larger keeps 256 colours, and is shrunk as far as that is not enough.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = _png(image)
-    for colours in (256, FEW):
-        if len(content) > LARGEST:
-            content = _png(fewer(image, colours))
+    content, smaller = _png(image), image
+    if len(content) > LARGEST:
+        content = _png(fewer(image))
     while len(content) > LARGEST:
-        image = image.resize((image.width * 4 // 5, image.height * 4 // 5), Image.Resampling.LANCZOS)
-        content = _png(fewer(image, FEW))
+        smaller = image.resize((smaller.width * 9 // 10, smaller.height * 9 // 10), Image.Resampling.LANCZOS)
+        content = _png(fewer(smaller))
     path.write_bytes(content)
     return path
 
 
-def fewer(image: Image.Image, colours: int) -> Image.Image:
-    """The image in so many of its colours, as far apart as they are: the few pixels of a mark keep theirs."""
-    return image.quantize(colours, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+def fewer(image: Image.Image) -> Image.Image:
+    """The image in 256 colours: its own, and those of marks, which are too few pixels to get one otherwise."""
+    own = image.quantize(256 - len(MARKS), method=Image.Quantize.MEDIANCUT).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*own[: 3 * (256 - len(MARKS))], *itertools.chain.from_iterable(MARKS)])
+    return image.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 def copied(source: Path, path: Path) -> Path:

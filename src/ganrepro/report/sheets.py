@@ -7,12 +7,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
 from ganrepro.report import figures
+from ganrepro.report.figures import BLUE, GREY, ORANGE
 from ganrepro.report.records import Run
 
 SHOWN = 8  # samples of a run
 SIDE = 40  # pixels of each
 GAP, TITLE, MARK = 2, 26, 32
-GREY, BLUE, ORANGE = (150, 150, 150), (0, 114, 178), (213, 94, 0)
 SOURCES = ("fidelity", "inception", "conditional", "classes", "samples")  # arrays that may hold `samples`
 
 Marks = Callable[[Run], tuple[bool | None, ...]]  # by column of marks: succeeded, failed, not known
