@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from test_kills import ROOT, bits
+from commands import CONF, results
 
 from ganrepro.runs import RunFolder
 
@@ -22,7 +22,7 @@ KILLS = 6
 
 def start(runs: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "run.py"), *WORDS, f"runs={runs}"],
+        [sys.executable, str(CONF.parent / "run.py"), *WORDS, f"runs={runs}"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip
 
@@ -74,6 +74,6 @@ def test_kills_of_either_rank(tmp_path: Path) -> None:
     out, _ = process.communicate()
     assert process.returncode == 0, out
     print(f"{KILLS} kills of two ranks")
-    assert bits(tmp_path / "killed") == bits(tmp_path / "whole")
+    assert results(tmp_path / "killed") == results(tmp_path / "whole")
     [run] = (tmp_path / "killed").glob("gan_mnist/laptop/*/seed=0")
     assert RunFolder(run).record["status"] == "done"
