@@ -128,7 +128,7 @@ def test_a_preempted_job_is_requeued_and_goes_on(tmp_path: Path) -> None:
         time.sleep(0.05)
     os.kill(worker_of(RunFolder(begun[0].parents[1])), signal.SIGUSR2)
     assert process.wait() == 0
-    [log] = tmp_path.glob(".sweeps/*/submitit/*/*_log.err")
-    assert "Exiting gracefully after preemption" in log.read_text()
+    [log] = tmp_path.glob(".sweeps/*/submitit/*/*_log.out")
+    assert log.read_text().count("Loading pickle") == 2, "left once, started twice"
     assert ended(tmp_path / "basic", "basic", *words).returncode == 0
     assert bits(tmp_path) == bits(tmp_path / "basic")

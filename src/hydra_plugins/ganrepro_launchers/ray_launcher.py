@@ -22,7 +22,9 @@ class RayLauncher(Jobs):
         import ray
 
         if not ray.is_initialized():
-            ray.init(**self.init)
+            # Of no address Ray makes whatever cluster was last started here, also one that is no more.
+            address = self.init.get("address") or os.environ.get("RAY_ADDRESS") or "local"
+            ray.init(**{**self.init, "address": address})
         task = ray.remote(**self.remote)(carry_out)
         return [task.remote(job) for job in jobs]
 
