@@ -25,7 +25,6 @@ def fetch_nothing(config: dict[str, Any]) -> None:
 
 def refuse_twins(cells: list[Cell], folders: list[Path]) -> None:
     """Raises UserError where two cells of a sweep would train in one folder."""
-
     for number, folder in enumerate(folders):
         if (first := folders.index(folder)) != number:
             keys = [key for key, value in cells[number].typed.items() if cells[first].typed[key] != value]
@@ -84,7 +83,6 @@ def check_writable(runs: Path) -> None:
 
 def run_folder(resume: str) -> Path:
     """The run folder that resume=<folder, or checkpoint in it> names. UserError if it is none."""
-
     path = Path(resume)
     folder = path.parent.parent if path.is_file() else path
     record = RunFolder(folder).record
@@ -97,7 +95,6 @@ def run_folder(resume: str) -> Path:
 
 def resumed(cells: list[Cell], overrides: list[str]) -> Cell:
     """The cell of resume=<folder>, checked against what that folder was trained with."""
-
     if len(cells) > 1:
         raise UserError("resume= goes on with one run; leave it out of a sweep, which resumes by itself.")
     cell = cells[0]
