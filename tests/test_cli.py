@@ -11,6 +11,7 @@ import pytest
 from ganrepro import cli, schema, usage
 from ganrepro.cells import cells_of
 from ganrepro.errors import JobsLost
+from ganrepro.processes import INTERRUPTED
 from ganrepro.runs import RunFolder
 
 ROOT = Path(__file__).parents[1]
@@ -175,7 +176,7 @@ def test_interrupted_says_how_to_go_on(swept: Run, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr("ganrepro.train.fit", interrupted)
     code, _, err = swept()
-    assert code == cli.INTERRUPTED
+    assert code == INTERRUPTED
     assert "The same command goes on" in err
 
 

@@ -11,14 +11,18 @@ from typing import Any
 import pytest
 import yaml
 
-from ganrepro import agenda, reproduce
+from ganrepro import agenda, processes, reproduce
 from ganrepro.agenda import Study, in_order, look, time_of
 from ganrepro.cells import cells_of
 from ganrepro.errors import DataMissing
+from ganrepro.how_to_run import Hardware
 from ganrepro.runs import RunFolder
 
 ROOT = Path(__file__).parents[1]
-STUDIES = ("done", "fails", "good", "killed", "killed_once", "no_data", "stopped", "stops_all", "user_error", "worker")
+STUDIES = (
+    *("done", "fails", "good", "killed", "killed_once", "no_data", "stopped", "stops_all", "user_error", "worker"),
+    *("deaf", "follows", "meets_1", "meets_2"),
+)
 STAND_IN = """
 import json, os, signal, sys, time
 from pathlib import Path
@@ -41,7 +45,20 @@ if study == "stopped":
 if study == "stops_all":
     os.kill(os.getppid(), signal.SIGINT)
     time.sleep(60)
-if study in ("good", "killed_once"):
+if study == "deaf":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.kill(os.getppid(), signal.SIGINT)
+    time.sleep(60)
+if study.startswith("meets"):
+    other = "meets_2" if study == "meets_1" else "meets_1"
+    end = time.monotonic() + 30
+    while other not in (runs / "started.txt").read_text().split():
+        assert time.monotonic() < end, "the other one does not start while this one runs"
+        time.sleep(0.05)
+if study == "follows":
+    assert (runs / "good/laptop/cell/seed=0/DONE").exists(), "it started before its source has ended"
+print("said by", study, given.get("workers"), file=sys.stderr)
+if study in ("good", "killed_once", "follows", "meets_1", "meets_2"):
     record(status="diverged", generator_updates=7)
     (run / "DONE").touch()
 sys.exit(study in ("fails", "user_error"))
@@ -57,7 +74,8 @@ def stand_in(name: str, runs: Path) -> Study:
 
 def cell(**config: Any) -> Any:
     """What is asked of a cell, of one seed and ten updates."""
-    config = {"updates": 10, "budget": 3.0, "rerun": "missing"} | config
+    common = {"updates": 10, "budget": 3.0, "rerun": "missing", "threads": 1, "trainer": {"accelerator": "cpu"}}
+    config = common | config
     return SimpleNamespace(seeds=[0], config=config, study_updates=10, name="cell")
 
 
@@ -74,13 +92,16 @@ def go(tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch) -> Go:
     """`go("--strict", "good", ...)`: reproduce-all with the stand-in; what is drawn goes to drawn.txt."""
     (tmp_path / "experiment").mkdir()
     for name in STUDIES:
-        (tmp_path / "experiment" / f"{name}.yaml").write_text("about: nothing")
+        source = "{study: good}" if name == "follows" else "null"
+        (tmp_path / "experiment" / f"{name}.yaml").write_text(f"input: {source}")
     (tmp_path / "run.py").write_text(STAND_IN)
     monkeypatch.setattr(reproduce, "CONF", tmp_path)
     monkeypatch.setattr(reproduce, "RUN", (sys.executable, str(tmp_path / "run.py")))
     draw = f"import sys; open({str(tmp_path / 'drawn.txt')!r}, 'w').write(' '.join(sys.argv[1:]))"
     monkeypatch.setattr(reproduce, "REPORT", (sys.executable, "-c", draw))
-    monkeypatch.setattr(reproduce, "PATIENCE", 0.1)
+    monkeypatch.setattr(processes, "PATIENCE", 0.1)
+    monkeypatch.setattr(reproduce, "AT_ONCE", 1)
+    monkeypatch.setattr(reproduce, "this_machine", lambda accelerator: Hardware(accelerator, cores=4))
     monkeypatch.setattr(reproduce, "look", lambda name, overrides, fetch=False: stand_in(name, runs))
     done = RunFolder(runs / "done" / "laptop" / "cell" / "seed=0")
     done.write_record({"status": "done", "generator_updates": 10})
@@ -98,12 +119,13 @@ def test_it_goes_on_after_failures_and_says_what_failed(
     words = ["done", "fails", "good", "killed_once", "no_data", "user_error", "worker"]
     assert go(*words) == 1
     once = ["fails", "good", "killed_once", "killed_once", "user_error", "worker", "worker", "worker"]
-    assert started(runs) == once, "what is done is not started, what is killed again, twice at most"
+    assert sorted(started(runs)) == once, "what is done is not started, what is killed again, twice at most"
     out = capfd.readouterr().out
-    head, tail = out.split("== 2 of 7", 1)
+    head, tail = out.split("\n== ", 1)
     assert "In all: 5 runs, 15 min, 25 MB of disk." in head
     assert "not run: MNIST is not there: no data." in head
-    assert "(left by the budgets: 12 min)" in tail
+    assert "; 3 of 7, left by the budgets: 9 min" in tail
+    assert "good        | said by good None" in tail
     assert tail.split("studies are done")[0].endswith("3 of 7 ")
     assert "fails: failed: 1 of 1 runs gave no result;" in tail
     assert "seed=0: ValueError: bad\n" in tail
@@ -138,11 +160,11 @@ def interruptible() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("interruptible")
-@pytest.mark.parametrize("name", ["stopped", "stops_all"])
+@pytest.mark.parametrize("name", ["stopped", "stops_all", "deaf"])
 def test_ctrl_c_ends_the_study_and_all_after_it(
     go: Go, runs: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str
 ) -> None:
-    assert go(name, "worker") == 130
+    assert go(name, "done") == 130
     assert started(runs) == [name]
     assert "The same command goes on" in capfd.readouterr().err
     assert not (tmp_path / "drawn.txt").exists()
@@ -155,9 +177,44 @@ def test_the_report_that_fails_is_a_failure(go: Go, monkeypatch: pytest.MonkeyPa
 
 def test_words_with_an_equals_sign_are_handed_on(go: Go, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Sequence[str]] = []
-    monkeypatch.setattr(reproduce, "started", lambda words: given.append(words) or 0)
+    monkeypatch.setattr(reproduce.Processes, "run", lambda self, name, words: given.append(words) or 0)
     assert go("good", "workers=1", "--scale", "workstation") == 0
     assert given[0][2:] == ["-m", "experiment=good", "scale=workstation", f"runs='{runs}'", "workers=1"]
+
+
+def test_two_studies_run_at_once_and_share_the_workers(
+    go: Go, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(reproduce, "AT_ONCE", 2)
+    assert go("meets_1", "meets_2") == 0
+    out = capfd.readouterr().out
+    assert "meets_1 | said by meets_1 2" in out, "of four cores"
+    assert "meets_2 | said by meets_2 2" in out
+
+
+def test_a_study_waits_for_its_source(go: Go, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reproduce, "AT_ONCE", 2)
+    assert go("follows", "good", "killed_once") == 0
+    assert started(runs).index("follows") > started(runs).index("good")
+
+
+@pytest.mark.parametrize(
+    ("cores", "studies", "words", "shared"),
+    [
+        (2, 3, (), (2, 1)),
+        (8, 2, (), (2, 4)),
+        (1, 3, (), (1, None)),
+        (8, 1, (), (1, None)),
+        (8, 3, ("workers=3",), (1, None)),
+        (8, 3, ("hydra/launcher=ray",), (1, None)),
+    ],
+)
+def test_who_gets_how_many_workers(
+    cores: int, studies: int, words: tuple[str, ...], shared: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reproduce, "this_machine", lambda accelerator: Hardware(accelerator, cores))
+    found = reproduce.shares([stand_in("good", tmp_path)] * studies, reproduce.Command("laptop", tmp_path, words))
+    assert found == shared
 
 
 def test_an_unknown_study_or_a_folder_that_cannot_be_written(

@@ -122,14 +122,18 @@ def size_of(cell: Cell) -> int:
     return run_bytes(module, cell.config["optimizer"]["_target_"])
 
 
-def in_order(folder: Path) -> list[str]:
-    """All studies by name, but whatever another one goes on from before that one."""
+def sources(folder: Path) -> dict[str, list[str]]:
+    """Of each study the one whose runs it goes on from."""
     files = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(folder.glob("*.yaml"))}
-    before: dict[str, list[str]] = {
+    return {
         name: [content["input"]["study"]] if content.get("input") else AFTER.get(name, [])
         for name, content in files.items()
     }
-    return list(TopologicalSorter(before).static_order())
+
+
+def in_order(folder: Path) -> list[str]:
+    """All studies by name, but whatever another one goes on from before that one."""
+    return list(TopologicalSorter(sources(folder)).static_order())
 
 
 # In words ------------------------------------------------------------------------------------------------------

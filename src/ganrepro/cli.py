@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganrepro.errors import JobsLost, UserError, of_disk
+from ganrepro.processes import INTERRUPTED
 from ganrepro.usage import help_text, welcome
 
 if TYPE_CHECKING:
     from ganrepro.cells import Cell
     from ganrepro.launching import Launching
 
-ERROR, INTERRUPTED = 1, 130
+ERROR = 1
 MULTIRUN = ("-m", "--multirun")
 PATHS = ("resume", "runs", "data.root", "data.folder")
 

@@ -6,7 +6,9 @@ only recommended here. Workers change nothing but the time, so they are chosen.
 
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -60,6 +62,11 @@ def this_machine(accelerator: str) -> Hardware:
     return Hardware(device_of(accelerator), os.cpu_count() or 1, torch.cuda.device_count())
 
 
+def jobs_at_once(config: Mapping[str, Any], hardware: Hardware) -> int:
+    """One a GPU, or as many as the cores carry: two jobs with two threads each on two cores crawl."""
+    return max(1, hardware.gpus if hardware.device == "cuda" else hardware.cores // config["threads"])
+
+
 def stackable_weights(module: AdversarialModule) -> int | None:
     """How many weights the networks have, or None where a population cannot train them."""
     try:
@@ -72,15 +79,13 @@ def stackable_weights(module: AdversarialModule) -> int | None:
 def how_to_run(cell: Cell, hardware: Hardware, cells: int = 1, weights: int | None = None) -> Choice:
     """The choice for so many cells like this one, by measured gains; a pure function.
 
-    One worker a GPU, or as many as the cores carry: two workers with two threads each on two cores crawl.
     weights: of networks that can be stacked, as `stackable_weights` counts them; None leaves out the advice.
     """
     config = cell.config
     threads, population = config["threads"], config["population"]
     if (ranks := ranks_of(config["trainer"])) > 1:
         return Choice(1, threads, population, ranks=ranks)
-    most = hardware.gpus if hardware.device == "cuda" else hardware.cores // threads
-    most = max(1, config["workers"] or most)
+    most = config["workers"] or jobs_at_once(config, hardware)
     workers = min(most, cells * len(groups(cell.seeds, population)))
     if weights is None or config["workers"]:
         return Choice(workers, threads, population)

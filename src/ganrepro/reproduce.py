@@ -1,21 +1,25 @@
-"""`make reproduce-all`: every study at one scale, a process each, then the reports."""
+"""`make reproduce-all`: every study at one scale, two of them at a time, a process each, then the reports."""
 
 import argparse
-import contextlib
+import math
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 
-from ganrepro.agenda import Study, agenda, in_order, look, time_of
+from ganrepro.agenda import Study, agenda, in_order, look, sources, time_of
 from ganrepro.cells import hydra_at
 from ganrepro.checks import check_writable
-from ganrepro.cli import INTERRUPTED, quoted
+from ganrepro.cli import quoted
 from ganrepro.errors import UserError
+from ganrepro.how_to_run import jobs_at_once, this_machine
 from ganrepro.plan import duration
+from ganrepro.processes import INTERRUPTED, Processes
 from ganrepro.runs import write_json
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +27,7 @@ CONF = ROOT / "conf"
 RUN = (sys.executable, str(ROOT / "run.py"))
 REPORT = (sys.executable, "-m", "ganrepro.report")
 RESTARTS = 2  # of a study whose worker died
-PATIENCE = 10.0  # seconds that a study has to end after Ctrl-C, before it is told again and then killed
+AT_ONCE = 2  # studies: while one starts, or waits for its last run, or draws its page, the other has work
 NOT_RUN = "not_run.json"  # in runs/<study>/<scale>: why there are no runs
 
 
@@ -49,8 +53,9 @@ class Command:
     def overrides(self) -> list[str]:
         return [f"scale={self.scale}", quoted(f"runs={self.runs}", sweep=True), *self.words]
 
-    def of(self, study: str) -> list[str]:
-        return [*RUN, "-m", f"experiment={study}", *self.overrides]
+    def of(self, study: str, workers: int | None) -> list[str]:
+        given = [] if workers is None else [f"workers={workers}"]
+        return [*RUN, "-m", f"experiment={study}", *self.overrides, *given]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,6 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = {word for word in given.words if "=" not in word} or set(names)
     if unknown := chosen - set(names):
         parser.error(f"unknown study {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    begun = time.monotonic()
     try:
         check_writable(given.runs)
         with hydra_at(CONF):
@@ -82,8 +88,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted. The same command goes on from the last checkpoints.", file=sys.stderr)
         return INTERRUPTED
+    seconds = time.monotonic() - begun
     drawn = subprocess.run([*REPORT, "--runs", str(given.runs), "--out", str(given.out)]).returncode
-    print(summary(outcomes))
+    print(summary(outcomes, seconds))
     wrong = {"failed", "not run"} if given.strict else {"failed"}
     return int(bool(drawn or wrong & {outcome.word for outcome in outcomes}))
 
@@ -91,72 +98,89 @@ def main(argv: Sequence[str] | None = None) -> int:
 def carry_out(names: Sequence[str], command: Command) -> list[Outcome]:
     """Looks at all studies, says what there is to do, and does it."""
     print(f"Looking at {len(names)} studies at scale {command.scale} ...", flush=True)
-    studies = [look(name, command.overrides) for name in names]
-    print(agenda(studies, command.runs), flush=True)
-    outcomes = []
-    for place, study in enumerate(studies):
-        if study.is_done:
-            outcomes.append(Outcome(study.name, "done"))
-            continue
-        left = time_of([other for other in studies[place:] if not other.problem])
-        print(f"\n== {place + 1} of {len(studies)}: {study.name} (left by the budgets: {left})", flush=True)
-        begun = time.monotonic()
-        outcome = reproduce(study, command)
-        outcomes.append(Outcome(study.name, *outcome, time.monotonic() - begun))
-        print(f"== {said(outcomes[-1])}", flush=True)
-    return outcomes
+    studies = {name: look(name, command.overrides) for name in names}
+    print(agenda(list(studies.values()), command.runs), flush=True)
+    outcomes = [Outcome(name, "done") for name, study in studies.items() if study.is_done]
+    to_do = {name: study for name, study in studies.items() if not study.is_done}
+    for outcome in in_lanes(to_do, command):
+        outcomes.append(outcome)
+        left = time_of([study for name, study in to_do.items() if name not in {one.study for one in outcomes}])
+        print(f"== {said(outcome)}; {len(outcomes)} of {len(studies)}, left by the budgets: {left}", flush=True)
+    return sorted(outcomes, key=lambda outcome: names.index(outcome.study))
 
 
-def reproduce(study: Study, command: Command) -> tuple[str, str]:
-    """Carries out what is missing of a study, again where its worker died; returns the outcome and why."""
-    if not study.folders:  # its data may be fetched, or made by a study before it
+def in_lanes(to_do: Mapping[str, Study], command: Command) -> Iterator[Outcome]:
+    """Studies as they end. The longest starts first, so that none is left alone at the end; each after its sources."""
+    before = sources(CONF / "experiment")
+    order = TopologicalSorter({name: [one for one in before[name] if one in to_do] for name in to_do})
+    order.prepare()
+    lanes, workers = shares(list(to_do.values()), command)
+    waiting, running = list[str](), dict[Future[Outcome], str]()
+    processes = Processes(max(map(len, to_do), default=0))
+    with ThreadPoolExecutor(lanes) as pool:
+        try:
+            while order.is_active():
+                waiting += order.get_ready()
+                waiting.sort(key=lambda name: -math.inf if (left := to_do[name].seconds) is None else -left)
+                while waiting and len(running) < lanes:
+                    name = waiting.pop(0)
+                    study = ready(to_do[name], command)
+                    print(f"\n== {name}", flush=True)
+                    running[pool.submit(reproduce, study, command.of(name, workers), processes)] = name
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    order.done(running.pop(future))
+                    yield future.result()
+        except BaseException:
+            processes.stop()
+            raise
+
+
+def shares(studies: Sequence[Study], command: Command) -> tuple[int, int | None]:
+    """How many studies run at once, and the workers of each; None leaves them all that there are.
+
+    One at a time where the user said how many workers, or where a launcher was named that has machines of its own.
+    """
+    if any(word.startswith(("workers=", "hydra/launcher=", "hydra.launcher.")) for word in command.words):
+        return 1, None
+    configs = [cell.config for study in studies for cell in study.cells]
+    room = min((jobs_at_once(one, this_machine(one["trainer"]["accelerator"])) for one in configs), default=1)
+    lanes = max(1, min(AT_ONCE, room, len(studies)))
+    return lanes, room // lanes if lanes > 1 else None
+
+
+def ready(study: Study, command: Command) -> Study:
+    """The study before it starts, once more where its data may be fetched, or were made by one before it."""
+    if not study.folders:
         study = look(study.name, command.overrides, fetch=True)
     note_missing(command.runs / study.name / command.scale / NOT_RUN, study)
+    return study
+
+
+def reproduce(study: Study, words: Sequence[str], processes: Processes) -> Outcome:
+    """Carries out what is missing of a study, again where its worker died; says what became of it and why."""
     if study.problem:
-        return "not run" if study.missing else "failed", study.problem.splitlines()[0]
+        return Outcome(study.name, "not run" if study.missing else "failed", study.problem.splitlines()[0])
+    begun = time.monotonic()
     for attempt in range(1 + RESTARTS):
-        code = started(command.of(study.name))
+        code = processes.run(study.name, words)
         if code == 0:
-            return "done", ""
+            return Outcome(study.name, "done", seconds=time.monotonic() - begun)
         unfinished = list(study.unfinished())
         if not worker_died(code, [state for _, state in unfinished]):
             break
         if attempt < RESTARTS:
             print(f"A process of {study.name} died (out of memory?): it is started again.", flush=True)
     if not unfinished:
-        return "failed", f"exit code {code}, although every run has its result"
+        return Outcome(study.name, "failed", f"exit code {code}, although every run has its result")
     run, why = next(iter(unfinished))
-    return "failed", f"{len(unfinished)} of {len(study.runs)} runs gave no result; {run.path}: {why}"
+    return Outcome(
+        study.name, "failed", f"{len(unfinished)} of {len(study.runs)} runs gave no result; {run.path}: {why}"
+    )
 
 
 def worker_died(code: int, states: Sequence[str]) -> bool:
     """Whether a signal ended the study's process, or that of a run which was begun, or none has begun."""
     return code < 0 or "cut off" in states
-
-
-def started(words: Sequence[str]) -> int:
-    """Runs a command to its end and returns its exit code; KeyboardInterrupt where it, or this process, was stopped."""
-    process = subprocess.Popen(words)
-    try:
-        code = process.wait()
-    except KeyboardInterrupt:
-        await_end(process)
-        raise
-    finally:
-        process.kill()
-    if code in (INTERRUPTED, -signal.SIGINT):
-        raise KeyboardInterrupt
-    return code
-
-
-def await_end(process: subprocess.Popen[bytes]) -> None:
-    """Of a study that has had Ctrl-C from the terminal; if it has not, it is told."""
-    try:
-        process.wait(PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(PATIENCE)
 
 
 def note_missing(path: Path, study: Study) -> None:
@@ -175,11 +199,10 @@ def said(outcome: Outcome) -> str:
     return f"{outcome.study}: {outcome.word}{why}"
 
 
-def summary(outcomes: Sequence[Outcome]) -> str:
+def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
     """How many studies are done, those that are not, each with its reason, and what to type next."""
     apart = [outcome for outcome in outcomes if outcome.word != "done"]
-    seconds = duration(sum(outcome.seconds for outcome in outcomes))
-    lines = [f"{len(outcomes) - len(apart)} of {len(outcomes)} studies are done, in {seconds}."]
+    lines = [f"{len(outcomes) - len(apart)} of {len(outcomes)} studies are done, in {duration(seconds)}."]
     lines += [f"  {said(outcome)}" for outcome in apart]
     if failed := [outcome.study for outcome in apart if outcome.word == "failed"]:
         lines.append(f'The same command tries again what failed; STUDIES="{" ".join(failed)}" that alone.')

@@ -144,6 +144,8 @@ def judge(claim: Claim, runs: Sequence[Run], scale: str, at: str | None = None) 
         return Verdict(claim, scale, NOT_RUN, f"{lacking}: {command(claim, scale)}", runs=tuple(finished))
     if reason := _too_short(claim, finished):
         return Verdict(claim, scale, NOT_RUN, reason, runs=tuple(finished), notes=tuple(notes))
+    if reason := _unprobed(claim, finished):
+        return Verdict(claim, scale, NOT_RUN, reason, runs=tuple(finished), notes=tuple(notes))
     outcome = find(claim, groups, claim["at"])
     beside = measure(claim, groups, OTHER[claim["at"]]) if claim["at"] in OTHER else (None, "")
     if beside == (outcome.value, outcome.shown):
@@ -190,6 +192,14 @@ def _too_short(claim: Claim, finished: Sequence[Run]) -> str:
     if claim["at"] not in LATER or wanted > claim["from"]:
         return ""
     return f"needs runs longer than {claim['from']:,} updates; the longest of these has {wanted:,}"
+
+
+def _unprobed(claim: Claim, finished: Sequence[Run]) -> str:
+    """What to type where a claim rests on a probe that none of these runs has, or ""."""
+    probes = {name.split(".")[1] for name in names_of(claim) if name.startswith("probes.")}
+    lacking = sorted(probe for probe in probes if not any(probe in run.probes for run in finished))
+    commands = " and ".join(f"python run.py probe={probe} run=<each run>" for probe in lacking)
+    return f"no probe of these runs yet: {commands}" if commands else ""
 
 
 def judged(claim: Claim) -> str:
