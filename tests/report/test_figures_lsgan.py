@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 from planted_lsgan import (
     MEANS,
@@ -124,6 +125,19 @@ def test_two_folders_of_the_same_choices_are_told_apart(plant, root):
 
 
 # Curves and rates. ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("low", "high", "known"), [(300, 900, "500"), (300, 1100, "1,000"), (0.3, 20, "0.5")])
+def test_a_logarithmic_axis_has_ticks_however_short_it_is(low, high, known):
+    axes = Figure().add_subplot()
+    axes.set_yscale("log")
+    axes.set_ylim(low, high)
+    figures_cells.logarithmic(axes.yaxis)
+    labels = [
+        axes.yaxis.get_major_formatter()(place) for place in axes.yaxis.get_majorticklocs() if low <= place <= high
+    ]
+    assert known in labels
+    assert 2 <= len(labels) <= 8
 
 
 def test_curves_have_a_line_a_seed_and_a_cross(stability, tmp_path):

@@ -17,6 +17,16 @@ def test_reads_by_study_and_scale_in_order_of_seeds(plant, root):
     assert read_runs(root / "nowhere") == []
 
 
+def test_numbers_in_a_cells_name_are_ordered_as_numbers(plant, root):
+    for steps in ("125", "5", "25"):
+        plant(study="s", cell=f"generator_steps={steps}-0a1b2c3d")
+    assert [run.folder.parent.name.split("-")[0] for run in read_runs(root)] == [
+        "generator_steps=5",
+        "generator_steps=25",
+        "generator_steps=125",
+    ]
+
+
 def test_values_come_from_the_last_or_the_best_row_or_the_record(plant):
     run = Run(plant(final={"parzen/test": 1.5, "bad": float("nan")}, best={"parzen/test": 2}))
     assert run.value("parzen/test") == 1.5

@@ -204,8 +204,8 @@ def curves(
         axes = figure.add_subplot((len(panels) + 1) // 2, 2, place + 1)
         _panel(axes, runs, solid, dashed, colours, (bands or {}).get(solid))
     keys = [Line2D([], [], color=colours[cell], label=labels[cell]) for cell in cells]
-    longest = max(len(label) for label in labels.values())  # about 150 letters fit
-    figure.legend(handles=keys, loc="outside lower center", ncols=max(1, min(3, 150 // (longest + 8))), fontsize=9)
+    longest = max(len(label) for label in labels.values())  # about 140 letters fit
+    figure.legend(handles=keys, loc="outside lower center", ncols=max(1, min(3, 140 // (longest + 8))), fontsize=9)
     return render(figure, path)
 
 

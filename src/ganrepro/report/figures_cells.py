@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from PIL import Image, ImageDraw, ImageFont
 
 from ganrepro.report import figures, sheets
@@ -16,10 +17,20 @@ from ganrepro.report.events import series
 from ganrepro.report.records import Run
 
 RED = "#be1414"
+NARROW = 100  # a logarithmic axis whose end is less than so many times its begin needs ticks between the powers of ten
 
 
 def thousands(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:,.0f}"))
+
+
+def logarithmic(axis: Axis) -> None:
+    """Ticks at powers of ten, at 1, 2 and 5 times those where they would be few; call it when all is drawn."""
+    low, high = axis.get_view_interval()
+    axis.set_minor_locator(NullLocator())  # a third of the time that drawing takes
+    if high < NARROW * low:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:,g}"))
 
 
 def curves_by_cell(
@@ -50,10 +61,11 @@ def curves_by_cell(
         panel.text(0.98, 0.95, said, transform=panel.transAxes, fontsize=8, ha="right", va="top", color=RED)
         panel.set_title(textwrap.fill(title, 52), fontsize=9)
         panel.set_yscale("log" if log else "linear")
-        panel.minorticks_off()  # a third of the time that drawing takes
         panel.tick_params(labelsize=8)
         panel.grid(alpha=0.25)
         thousands(panel)
+    if log:
+        logarithmic(axes[0, 0].yaxis)  # which all panels share
     for spare in list(axes.flat)[len(cells) :]:
         spare.set_axis_off()
     figure.supxlabel("generator updates", fontsize=9)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ganrepro.report import figures
-from ganrepro.report.figures_cells import thousands
+from ganrepro.report.figures_cells import logarithmic
 
 SAMPLES, REAL = figures.COLOURS[0], "#444444"
 
@@ -32,7 +32,7 @@ def neighbours(cells: Mapping[str, Sequence[Mapping[str, np.ndarray]]], path: Pa
         axes.set_ylabel("error on test images [%]", fontsize=9)
         axes.tick_params(labelsize=8)
         axes.grid(alpha=0.25)
-        thousands(axes)
+        logarithmic(axes.xaxis)
     keys = [Line2D([], [], color=SAMPLES, marker=".", label="DCGAN's samples, a line a seed")]
     keys.append(Line2D([], [], color=REAL, linestyle="--", marker="s", markersize=4, label="real training images"))
     figure.legend(handles=keys, loc="outside lower center", ncols=2, fontsize=9)

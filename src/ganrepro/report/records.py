@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -174,12 +175,15 @@ def read_cell(folder: Path) -> list[Run]:
 
 def read_runs(root: Path, study: str | None = None, scale: str | None = None) -> list[Run]:
     """All runs under `root`, of one study and scale where these are given, ordered by folder and seed."""
-    cells = sorted(
-        path
-        for path in root.glob(f"{study or '*'}/{scale or '*'}/*")
-        if path.is_dir() and not any(part.startswith(".") for part in path.parts[-3:])
-    )
-    return [run for cell in cells for run in read_cell(cell)]
+    found = root.glob(f"{study or '*'}/{scale or '*'}/*")
+    cells = (path for path in found if path.is_dir() and not any(part.startswith(".") for part in path.parts[-3:]))
+    return [run for cell in sorted(cells, key=naturally) for run in read_cell(cell)]
+
+
+def naturally(folder: Path) -> list[Any]:
+    """A key to sort cells by, in which generator_steps=5 comes before generator_steps=25."""
+    words = (re.split(r"(\d+)", part) for part in folder.parts)
+    return [[int(word) if word.isdecimal() else word for word in parts] for parts in words]
 
 
 def reasons_not_run(root: Path) -> dict[tuple[str, str], str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from ganrepro.report import gallery, papers, tables
 from ganrepro.report.claims import Verdict, board, judged, load_claims, stand_in_of
 from ganrepro.report.page import Page, Section
-from ganrepro.report.records import Run, by_cell, counted, read_runs, shown_cell
+from ganrepro.report.records import Run, by_cell, counted, naturally, read_runs, shown_cell
 from ganrepro.report.registry import own_sections
 from ganrepro.report.rendering import Table, to_latex, to_text
 
@@ -97,7 +97,7 @@ def verdict_text(runs_root: Path, study: str, scale: str, claims_dir: Path) -> s
 
 def sweep(runs: Sequence[Run], out: Path) -> tuple[Table, Table]:
     """Writes the table of all cells and returns its two parts; the study's plain cell comes first."""
-    cells = sorted(by_cell(runs).items(), key=lambda cell: (bool(choices_of(cell[1])), cell[0].name))
+    cells = sorted(by_cell(runs).items(), key=lambda cell: (bool(choices_of(cell[1])), naturally(cell[0])))
     chosen = [(choices_of(members), folder) for folder, members in cells]
     tables.sweep_table(chosen, out)
     return tables.tables_of(tables.read_cells(chosen))

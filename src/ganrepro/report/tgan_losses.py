@@ -116,7 +116,10 @@ def _panel(axes: Axes, title: str, runs: Sequence[Run]) -> float:
             part, total = adversarial(run, player), f"loss/{player}"
             for metric, style, width in ((part, "-", 1.1), (total, "--", 0.5)):
                 if (metric != part or style == "-") and (points := thinned(series(run, metric))):
-                    axes.plot(*zip(*points, strict=True), style, color=colour, linewidth=width, alpha=0.7)
+                    marker = "." if len(points) == 1 else None
+                    axes.plot(
+                        *zip(*points, strict=True), style, color=colour, linewidth=width, alpha=0.7, marker=marker
+                    )
                     shown += [value for _, value in points]
                     if run.status == "diverged":
                         axes.plot(*points[-1], "x", color=RED, markersize=8, markeredgewidth=2)
