@@ -129,6 +129,9 @@ def test_words_that_are_right_alone_train_or_are_refused_plainly(
         ["experiment=gan_mnist", "network.generator.hidden=[99999999999999999999]"],
         ["experiment=gan_mnist", "network.generator.hidden=[9223372036854775807]"],
         ["experiment=dcgan_mnist_conditional", "network.generator.kernel=99999999999999999999"],
+        ["experiment=gan_theory", "model=deligan"],
+        ["experiment=gan_theory", "model=pixelcnn"],
+        ["experiment=gan_mnist", "model=pixelcnn"],
     ],
 )
 def test_words_that_once_were_no_plain_errors(outcome: Outcome, words: list[str]) -> None:

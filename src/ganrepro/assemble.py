@@ -1,6 +1,7 @@
 """From a cell's configuration to its pieces, and whether they fit; where its runs lie."""
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -157,13 +158,21 @@ def measurement_of(config: dict[str, Any], data: Any = None) -> Any:
     It gets what it says it needs: the data it measures, the evaluation that scores its samples; or else the loss.
     """
     target, given = locate(config["model"]["_target_"]), {}
-    if getattr(target, "needs_data", False):
+    needs_data, needs_evaluation = (getattr(target, f"needs_{group}", False) for group in ("data", "evaluation"))
+    check_there(config, ["data"] * needs_data + ["evaluation"] * needs_evaluation)
+    if needs_data:
         given["data"] = data
-    if getattr(target, "needs_evaluation", False):
+    if needs_evaluation:
         given["evaluation"] = build(config["evaluation"])
     elif config.get("loss"):
         given["loss"] = build(config["loss"])
     return build(config["model"], **given)
+
+
+def check_there(config: dict[str, Any], groups: Sequence[str]) -> None:
+    """UserError for a model that was put into a study without what it works with."""
+    if lacking := [group for group in groups if not config.get(group)]:
+        raise UserError(f"{config['study']} has no {', '.join(lacking)}, which this model needs.")
 
 
 def check_measurement(cell: Cell) -> None:
@@ -202,6 +211,7 @@ def check_told(cell: Cell) -> None:
 
 def check_fit(cell: Cell) -> AdversarialModule:
     """Builds the cell as it will be trained and passes two images through; UserError where pieces do not fit."""
+    check_there(cell.config, ("data", "network", "latent", "optimizer", "evaluation"))
     data = data_of(cell)
     check_told(cell)
     build(cell.config["evaluation"])

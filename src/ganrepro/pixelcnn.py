@@ -70,6 +70,10 @@ class PixelCNNStudy:
                 f"model: lr={lr} batch={batch} tested={tested} cannot be: a rate above 0, a batch and a test image of "
                 "1 are needed."
             )
+        if not isinstance(evaluation, ClassDiversityEvaluation):
+            raise UserError(
+                f"PixelCNN is scored as t-GAN is, by a ClassDiversityEvaluation, not a {type(evaluation).__name__}."
+            )
         self.data, self.evaluation = data, evaluation
         check(self.data, evaluation.data)
         if self.data.value_range is None:
