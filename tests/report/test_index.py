@@ -14,13 +14,17 @@ from markdown_pages import rows, section
 
 from ganrepro.report.claims import largest_decided, load_claims, paper_board
 from ganrepro.report.index import verdicts_of, write_index
+from ganrepro.report.kept import FILE, GONE, kept_pages
+from ganrepro.report.paper_page import write_paper
 from ganrepro.report.records import read_runs
+from ganrepro.report.study import write_study
 
 
 def write(root: Path, out: Path, claims_dir: Path) -> tuple[str, str]:
     """index.html and index.md."""
     runs = read_runs(root)
-    page = write_index(runs, verdicts_of(runs, root, claims_dir), root, out, ["gan"])
+    kept = kept_pages(out, runs)
+    page = write_index(runs, verdicts_of(runs, root, claims_dir, kept), root, out, ["gan"], kept)
     return page.read_text(), (out / "index.md").read_text()
 
 
@@ -85,6 +89,78 @@ def test_a_page_whose_runs_are_elsewhere_has_a_row(plant: Plant, root: Path, tmp
     assert laptop[3] == "1 done"
     assert workstation[:4] == ["gan_mnist", "workstation", "", "not here; the page is of earlier ones"]
     assert workstation[-1] == "[gan_mnist](<gan_mnist/workstation/gan_mnist.md>)"
+
+
+@pytest.fixture
+def without_its_runs(plant: Plant, root: Path, tmp_path: Path, claims_dir: Path) -> Path:
+    """reports/ with the page of three workstation runs, which were deleted since; runs/ with three at laptop scale."""
+    for seed in range(3):
+        plant(seed=seed, scale="workstation", final={"copies": 0.01, "recognised/random": 0.8})
+    write_study(root, "gan_mnist", "workstation", tmp_path / "reports/gan_mnist/workstation", claims_dir)
+    shutil.rmtree(root / "gan_mnist/workstation")
+    for seed in range(3):
+        plant(seed=seed, final={"copies": 0.5, "recognised/random": 0.8})
+    return tmp_path / "reports"
+
+
+def claimed(text: str) -> list[list[str]]:
+    return [row for row in rows(text) if row[0] == "gan.not_copies"]
+
+
+def test_a_page_keeps_its_verdicts_when_its_runs_are_deleted(
+    without_its_runs: Path, root: Path, claims_dir: Path
+) -> None:
+    text = write(root, without_its_runs, claims_dir)[1]
+    [row] = claimed(text)
+    assert row[1:3] == ["workstation", "reproduced"]
+    assert (row[5], row[6]) == ("copies = 0.01 [0.01, 0.01]", "3")
+    assert row[7].endswith(GONE)
+    [_, study] = rows(section(text, "Studies"))
+    assert study[1:4] == [
+        "workstation",
+        "digits, standing in for MNIST",
+        "3 done, not here; the page is of earlier ones",
+    ]
+    assert write(root, without_its_runs, claims_dir)[1] == text
+
+    kept = kept_pages(without_its_runs, read_runs(root))
+    write_paper(root, "gan", without_its_runs / "gan", claims_dir, kept=kept)
+    both = claimed((without_its_runs / "gan/gan.md").read_text())
+    assert [row[1:3] for row in both] == [["laptop", "not reproduced"], ["workstation", "reproduced"]]
+
+
+def test_runs_that_are_there_count_in_place_of_what_a_page_kept(
+    without_its_runs: Path, plant: Plant, root: Path, claims_dir: Path
+) -> None:
+    for seed in range(3):
+        plant(seed=seed, scale="workstation", final={"copies": 0.5, "recognised/random": 0.8})
+    [row] = claimed(write(root, without_its_runs, claims_dir)[1])
+    assert row[1:3] == ["workstation", "not reproduced"]
+    assert GONE not in row[7]
+
+
+def test_a_claim_that_was_rewritten_since_says_so(
+    without_its_runs: Path, root: Path, tmp_path: Path, claims_dir: Path
+) -> None:
+    other = tmp_path / "claims"
+    shutil.copytree(claims_dir, other)
+    (other / "gan.yaml").write_text(
+        (other / "gan.yaml").read_text().replace("The samples are not memorised", "No sample is a memorised")
+    )
+    [row] = claimed(write(root, without_its_runs, other)[1])
+    assert row[2] == "reproduced"
+    assert "the claim changed since these runs started" in row[7]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"about": 1, "verdicts": 2}', None])
+def test_a_page_with_damaged_verdicts_still_has_its_row(
+    without_its_runs: Path, root: Path, claims_dir: Path, content: str | None
+) -> None:
+    path = without_its_runs / "gan_mnist/workstation" / FILE
+    path.unlink() if content is None else path.write_text(content)
+    text = write(root, without_its_runs, claims_dir)[1]
+    assert claimed(text)[0][1:3] == ["laptop", "not reproduced"]
+    assert rows(section(text, "Studies"))[1][3] == "not here; the page is of earlier ones"
 
 
 def test_a_run_is_a_row(plant: Plant, root: Path, tmp_path: Path, claims_dir: Path) -> None:

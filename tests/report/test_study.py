@@ -67,7 +67,8 @@ def test_same_runs_same_bytes(root, tmp_path, claims_dir):
     for name in ("a", "b"):
         write_study(root, "gan_mnist", "laptop", tmp_path / name, claims_dir)
     files = {path.name for path in (tmp_path / "a").iterdir()}
-    assert files == PICTURES | {"index.html", "gan_mnist.md", "table.md", "table.csv", "table.tex", "table1.tex"}
+    written = {"index.html", "gan_mnist.md", "table.md", "table.csv", "table.tex", "table1.tex", "verdicts.json"}
+    assert files == PICTURES | written
     for name in files:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 

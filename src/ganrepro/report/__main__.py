@@ -11,6 +11,7 @@ from rich.table import Table
 
 from ganrepro.errors import exit_code
 from ganrepro.report.index import verdicts_of, write_index
+from ganrepro.report.kept import kept_pages
 from ganrepro.report.page import Page
 from ganrepro.report.paper_page import papers_of, write_paper
 from ganrepro.report.records import Run, read_runs
@@ -35,12 +36,12 @@ def redraw(root: Path, out: Path, claims_dir: Path) -> None:
     if not runs:
         print(f"No runs in {root}. `python run.py` says what to type.")
         return
-    drawn = draw_studies(runs, root, out, claims_dir)
+    drawn, kept = draw_studies(runs, root, out, claims_dir), kept_pages(out, runs)
     papers = papers_of(runs, claims_dir)
     for paper in papers:
-        print(write_paper(root, paper, out / paper, claims_dir, drawn), flush=True)
-    verdicts = verdicts_of(runs, root, claims_dir)
-    page = write_index(runs, verdicts, root, out, papers)
+        print(write_paper(root, paper, out / paper, claims_dir, drawn, kept), flush=True)
+    verdicts = verdicts_of(runs, root, claims_dir, kept)
+    page = write_index(runs, verdicts, root, out, papers, kept)
     table = Table("claim", "scale", "verdict", "ours [95 %]", "why", title="Claims", title_justify="left")
     for verdict in (verdict for board in verdicts.values() for verdict in board):
         table.add_row(verdict.claim["id"], verdict.scale, verdict.word, verdict.ours, verdict.reason)

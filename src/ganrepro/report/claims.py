@@ -68,7 +68,7 @@ from ganrepro.report.claim_checks import check
 from ganrepro.report.events import CALLED
 from ganrepro.report.findings import find, measure, named_cell
 from ganrepro.report.measured import AT, LATER, Claim, chosen, is_factor, names_of, rivals
-from ganrepro.report.records import Run, scales_of, shown_cell
+from ganrepro.report.records import SCALES, Run, scales_of, shown_cell
 from ganrepro.report.statistics import Interval
 
 OTHER = {"final": "best", "best": "final"}  # what is shown beside
@@ -87,10 +87,23 @@ class Verdict:
     runs: tuple[Run, ...] = ()  # those it rests on, diverged ones too
     notes: tuple[str, ...] = ()
     changed: bool = False  # since some of these runs started
+    kept: Mapping[str, str] | None = None  # what a page said of runs that are no longer here; see kept.py
+
+    @property
+    def seeds(self) -> str:
+        """How many gave a value; "" without one."""
+        return self.kept["seeds"] if self.kept else str(self.value.n) if self.value else ""
+
+    @property
+    def stand_in(self) -> str:
+        """What stood in for the paper's data, as `stand_in_of` says it."""
+        return self.kept["stand_in"] if self.kept else stand_in_of(self.runs)
 
     @property
     def ours(self) -> str:
         """ "225.3 [220.1, 230.5] (best), 219.0 [211.2, 226.8] (last)"; "" without a value."""
+        if self.kept:
+            return self.kept["ours"]
         if self.value is None:
             return ""
         at, value, other = self.claim["at"], self.shown[0] or self.value, self.shown[1] or self.other
@@ -251,13 +264,18 @@ def board(claims: Sequence[Claim], runs: Sequence[Run], study: str, scale: str) 
     return [judge(claim, mine, scale) for claim in claims if claim["study"] == study]
 
 
-def paper_board(claims: Sequence[Claim], runs: Sequence[Run]) -> list[Verdict]:
-    """The verdicts of each claim at every scale that its study has runs at; without any, at the claim's first scale."""
+def paper_board(claims: Sequence[Claim], runs: Sequence[Run], kept: Sequence[Verdict] = ()) -> list[Verdict]:
+    """The verdicts of each claim at every scale that its study has runs at; without any, at the claim's first scale.
+
+    kept: of runs that are not here, at other scales.
+    """
     verdicts = []
     for claim in claims:
         mine = [run for run in runs if run.study == claim["study"]]
-        for scale in scales_of(mine) or claim["scales"][:1]:
-            verdicts.append(judge(claim, [run for run in mine if run.scale == scale], scale))
+        found = {verdict.scale: verdict for verdict in kept if verdict.claim["id"] == claim["id"]}
+        for scale in scales_of(mine) or claim["scales"][: int(not found)]:
+            found[scale] = judge(claim, [run for run in mine if run.scale == scale], scale)
+        verdicts += sorted(found.values(), key=lambda verdict: SCALES.index(verdict.scale))
     return verdicts
 
 

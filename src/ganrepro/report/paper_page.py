@@ -5,11 +5,13 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from ganrepro.report import figures, figures_gan, gallery
-from ganrepro.report.claims import NOT_RUN, Verdict, largest_decided, load_claims, paper_board, stand_in_of
+from ganrepro.report.about import data_of, own_runs
+from ganrepro.report.claims import NOT_RUN, Verdict, largest_decided, load_claims, paper_board
+from ganrepro.report.kept import KeptPage, kept_verdicts
 from ganrepro.report.measured import Claim
 from ganrepro.report.page import Page, Picture, Section
 from ganrepro.report.papers import table1_complete, theory_table
-from ganrepro.report.records import SCALES, Run, counted, read_runs, scales_of, shown_cell
+from ganrepro.report.records import SCALES, Run, counted, read_runs, scales_of
 from ganrepro.report.registry import PAPERS, own_sections
 from ganrepro.report.rendering import Table, to_latex
 from ganrepro.report.study import verdict_table
@@ -51,17 +53,25 @@ def _judging(paper: str, claims_dir: Path) -> set[str]:
     return {claim["study"] for claim in load_claims(claims_dir, paper)}
 
 
-def write_paper(root: Path, paper: str, out: Path, claims_dir: Path, drawn: Drawn = NOTHING_DRAWN) -> Path:
+def write_paper(
+    root: Path,
+    paper: str,
+    out: Path,
+    claims_dir: Path,
+    drawn: Drawn = NOTHING_DRAWN,
+    kept: Sequence[KeptPage] = (),
+) -> Path:
     """Draws the page of a paper from all runs under `root` into `out` and returns out/index.html.
 
     Writes index.html (nothing beside it is needed), <paper>.md, the pictures and, for the 2014 paper, table1.tex.
     drawn: the pages of studies, by study and scale, whose tables and pictures are not made a second time.
+    kept: pages of runs that are not here.
     The same runs give the same bytes; there may be none.
     """
     out.mkdir(parents=True, exist_ok=True)
     runs = runs_of(root, paper, claims_dir)
     claims = load_claims(claims_dir, paper)
-    verdicts = paper_board(claims, runs)
+    verdicts = paper_board(claims, runs, kept_verdicts(claims, kept))
     sections = [Section("Claims", [verdict_table(verdicts, scales=True)])]
     sections += gan_sections(runs, out) if paper == "gan" else []
     sections += all_studies(paper, runs, claims, out, drawn) if paper in PAPERS else []
@@ -77,7 +87,7 @@ def outcome(verdicts: Sequence[Verdict]) -> str:
     """How many claims have each verdict, each claim at the largest scale that gives one; "" without claims."""
     words = []
     for verdict in largest_decided(verdicts):
-        stand_in = verdict.word != NOT_RUN and stand_in_of(verdict.runs)
+        stand_in = verdict.word != NOT_RUN and verdict.stand_in
         words.append(verdict.word + (" on stand-in data" if stand_in else ""))
     counts = ", ".join(f"{count} {word}" for word, count in Counter(words).most_common())
     return f"{len(words)} claims, each at the largest scale that gives a verdict: {counts}." if words else ""
@@ -92,18 +102,6 @@ def studies_table(runs: Sequence[Run]) -> Table:
             table.rows.append([study, scale, data_of(own_runs(members)), counted(members)])
             table.folders.append(members[0].folder.parents[1])
     return table
-
-
-def data_of(runs: Sequence[Run]) -> str:
-    """ "digits, standing in for MNIST", or the data's own name; "" without data."""
-    known = [run for run in runs if run.record.get("data")]
-    return stand_in_of(known) or " and ".join(sorted({str(run.record["data"].get("name")) for run in known}))
-
-
-def own_runs(runs: Sequence[Run]) -> list[Run]:
-    """Of one study at one scale: its cell; the cells of one that is a grid."""
-    grid = [run for run in runs if not run.departures and "variant" not in run.choices]
-    return shown_cell(runs)[0] or grid
 
 
 # The 2014 paper ------------------------------------------------------------------------------------------------

@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ganrepro.report import gallery, papers, tables
+from ganrepro.report.about import commit_of, machine_of
 from ganrepro.report.claims import Verdict, board, judged, load_claims, stand_in_of
+from ganrepro.report.kept import keep
 from ganrepro.report.page import Page, Section
 from ganrepro.report.records import Run, by_cell, counted, naturally, read_runs, shown_cell
 from ganrepro.report.registry import own_sections
@@ -29,7 +31,8 @@ JUDGES = {
 def write_study(runs_root: Path, study: str, scale: str, out: Path, claims_dir: Path) -> Path:
     """Draws the report of the runs in runs_root/study/scale into `out` and returns out/index.html.
 
-    Writes index.html (nothing beside it is needed), <study>.md, table.md, table.csv, table.tex and the pictures.
+    Writes index.html (nothing beside it is needed), <study>.md, table.md, table.csv, table.tex, verdicts.json and the
+    pictures.
     The same runs give the same bytes. Runs, artifacts or claims may be missing.
     """
     return study_page(runs_root, study, scale, out, claims_dir).write(out, study)
@@ -42,6 +45,7 @@ def study_page(runs_root: Path, study: str, scale: str, out: Path, claims_dir: P
     own, notes = shown_cell(runs)
     claims = load_claims(claims_dir)
     verdicts = board(claims, runs, study, scale)
+    keep(verdicts, runs, out)
     sections = [Section("Verdicts", [verdict_table(verdicts)], empty="No claim is about this study.")]
     if study in PAPER_TABLES:
         title, file, make = PAPER_TABLES[study]
@@ -76,9 +80,8 @@ def verdict_table(verdicts: Sequence[Verdict], scales: bool = False) -> Table:
     for v in verdicts:
         says = f"{v.claim['says']} ({v.claim['source']})"
         ours = f"{judged(v.claim)} = {v.ours}" if v.ours else ""
-        seeds = str(v.value.n) if v.value else ""
         place = [v.claim["id"], *([v.scale] if scales else [])]
-        table.rows.append([*place, v.word, says, v.claim["figure"] or "", ours, seeds, v.reason])
+        table.rows.append([*place, v.word, says, v.claim["figure"] or "", ours, v.seeds, v.reason])
         cells = tuple(dict.fromkeys(run.folder.parent for run in v.runs))
         table.folders.append(cells if len(cells) > 1 else cells[0] if cells else None)
     return table
@@ -126,19 +129,6 @@ def runs_table(runs: Sequence[Run]) -> Table:
         table.rows.append([*row, machine_of(run), str(record.get("threads", "")), commit_of(run), versions])
         table.folders.append(run.folder)
     return table
-
-
-def machine_of(run: Run) -> str:
-    """ "A CPU (cpu, 2 cores)"; "" where no record says."""
-    hardware = run.record.get("hardware")
-    if not hardware:
-        return ""
-    return f"{hardware.get('name', '')} ({hardware.get('device', '?')}, {hardware.get('cores', '?')} cores)"
-
-
-def commit_of(run: Run) -> str:
-    """ "abc1234", or "abc1234 + changes"."""
-    return f"{run.record.get('commit') or ''}{' + changes' if run.record.get('dirty') else ''}"
 
 
 def summary(runs: Sequence[Run]) -> list[str]:
