@@ -203,7 +203,7 @@ def test_absent_and_empty_folders(tmp_path):
     message = refused(DataMissing, tmp_path, "faces")
     assert f"{tmp_path}/faces does not exist" in message
     assert "data.folder=" in message
-    assert "data=digits" in message
+    assert "scale=laptop" in message
     (tmp_path / "faces").mkdir()
     (tmp_path / "faces" / "readme.txt").write_text("no picture")
     assert f"{tmp_path}/faces holds no pictures" in refused(DataMissing, tmp_path, "faces")

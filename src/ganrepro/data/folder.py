@@ -112,7 +112,7 @@ def _find(place: Path) -> list[Picture]:
             f"The image folder {place} {'holds no pictures' if place.is_dir() else 'does not exist'}.\n"
             f"Put pictures ({' '.join(SUFFIXES)}) there, flat, by class or in train/ and test/, "
             "or name another folder with data.folder=...\n"
-            "Nearest substitute: data=digits (8x8 digits that need no download)."
+            "Nearest substitute: scale=laptop, which has data that need no download."
         )
     inside = sorted(path.relative_to(place) for path in paths)
     return [(place / path, path.parts[0] if len(path.parts) > 1 else None) for path in inside]

@@ -36,7 +36,8 @@ FASHION_MNIST_FILES = {
     "FashionMNIST/raw/t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
 }
 
-COLOUR_SUBSTITUTE = "data=patches (no download), or data=image_folder with your own (data.folder=... data.size=32)"
+# Every study has it; a data option alone seldom fits the study's networks, in size and range.
+SUBSTITUTE = "scale=laptop, which has data that need no download"
 
 # RuntimeError is torchvision's word for a failed download or a wrong md5. The rest are the failures of a
 # network; most are OSErrors, as are those of a disk, so these are named one by one.
@@ -71,8 +72,7 @@ class MNIST(ImageData):
         """
         from torchvision import datasets
 
-        substitute = "data=digits (8x8 digits that need no download)"
-        splits = _mnist_splits("MNIST", datasets.MNIST, MNIST_FILES, root, download, validation, substitute)
+        splits = _mnist_splits("MNIST", datasets.MNIST, MNIST_FILES, root, download, validation)
         train, held_out, test = splits
         digits = [str(digit) for digit in range(10)]
         super().__init__("mnist", few(train, images, pick), held_out, test, digits, value_range, stand_in_for)
@@ -94,8 +94,8 @@ class FashionMNIST(ImageData):
         """As MNIST; `root` holds FashionMNIST/raw."""
         from torchvision import datasets
 
-        kind, substitute = datasets.FashionMNIST, "data=mnist, or data=digits (8x8 digits, no download)"
-        splits = _mnist_splits("Fashion-MNIST", kind, FASHION_MNIST_FILES, root, download, validation, substitute)
+        kind = datasets.FashionMNIST
+        splits = _mnist_splits("Fashion-MNIST", kind, FASHION_MNIST_FILES, root, download, validation)
         train, held_out, test = splits
         train = few(train, images, pick)
         super().__init__("fashion_mnist", train, held_out, test, kind.classes, value_range, stand_in_for)
@@ -130,7 +130,6 @@ class CIFAR10(ImageData):
             (lambda: kind(folder, download=True)) if download else None,
             source=kind.url,
             place=folder,
-            substitute=COLOUR_SUBSTITUTE,
         )
         stored, tested = kind(folder, train=True), kind(folder, train=False)
         train, held_out = _hold_out(_images(stored.data.transpose(0, 3, 1, 2), stored.targets), validation)
@@ -164,7 +163,6 @@ class SVHN(ImageData):
             (lambda: [kind(folder, split, download=True) for split in ("train", "test")]) if download else None,
             source=" and ".join(kind.split_list[split][0] for split in ("train", "test")),
             place=folder,
-            substitute=COLOUR_SUBSTITUTE,
         )
         stored, tested = kind(folder, "train"), kind(folder, "test")
         train, held_out = _hold_out(_images(stored.data, stored.labels), validation)
@@ -184,7 +182,6 @@ def _complete(
     fetch: Callable[[], object] | None,
     source: str,
     place: Path,
-    substitute: str,
 ) -> None:
     """Sees that every file (path under root: md5) is there and intact; fetches once where one is absent."""
     from torchvision.datasets.utils import check_integrity
@@ -207,7 +204,7 @@ def _complete(
             raise DataMissing(
                 f"{title} is not there: no {found} ({reason}).\n"
                 f"Get it from {source} into {place}, or name another folder with data.root=...\n"
-                f"Nearest substitute: {substitute}."
+                f"Nearest substitute: {SUBSTITUTE}."
             )
     except OSError as error:
         raise UserError(f"{title}: cannot read {error.filename or root}: {error.strerror or error}.") from error
@@ -242,7 +239,6 @@ def _mnist_splits(
     root: str | Path,
     download: bool,
     validation: int,
-    substitute: str,
 ) -> tuple[Images, Images, Images]:
     """Train, validation and test of a set in MNIST's format; `files` has train's two first."""
     folder = _root(root)
@@ -254,7 +250,6 @@ def _mnist_splits(
         (lambda: kind(folder, download=True)) if download else None,
         source=f"{kind.mirrors[0]} ({', '.join(name for name, _ in kind.resources)})",
         place=train_images.parent,
-        substitute=substitute,
     )
     train, held_out = _hold_out(_read_idx(train_images, train_labels), validation)
     return train, held_out, _read_idx(test_images, test_labels)

@@ -1,9 +1,10 @@
 """The table of a sweep."""
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganrepro.report.records import Run, address, by_cell, counted, read_cell, remarks
@@ -31,6 +32,11 @@ class Cell:
     @property
     def departs(self) -> bool:
         return any(run.departures for run in self.runs)
+
+    @property
+    def updates(self) -> set[int]:
+        """How many its runs were to make."""
+        return {int(run.record["updates_wanted"]) for run in self.runs if "updates_wanted" in run.record}
 
     def values(self, metric: str, at: str) -> dict[int, float]:
         """By seed, of the runs that are done; a diverged run has no value to average, and is counted instead."""
@@ -65,6 +71,24 @@ def read_cells(cells: Sequence[tuple[dict[str, str], Path]]) -> list[Cell]:
     return rows
 
 
+def equally_long(cells: Sequence[Cell]) -> list[Cell]:
+    """A cell whose runs were to make different numbers of updates as one for each number, the largest first.
+
+    They have one folder, since a shorter run begins as a longer one; their means together would say nothing.
+    """
+    found: list[Cell] = []
+    for cell in cells:
+        lengths = sorted(cell.updates, reverse=True)
+        if len(lengths) < 2:
+            found.append(cell)
+            continue
+        for length in lengths:
+            runs = [run for run in cell.runs if run.record.get("updates_wanted", lengths[0]) == length]
+            label = f"{re.sub(r'(, )?updates=[0-9]+', '', cell.label) or 'default'} [{length:,} updates]"
+            found.append(replace(cell, label=label, runs=runs))
+    return found
+
+
 def plain_cells(runs: Sequence[Run]) -> list[Cell]:
     """The cells of the study's own grid."""
     members = by_cell([run for run in runs if run.record and not run.departures])
@@ -87,7 +111,8 @@ def overview(runs: Sequence[Run]) -> Table:
 
 
 def tables_of(cells: Sequence[Cell]) -> tuple[Table, Table]:
-    """(means over seeds, paired comparisons with the first cell)."""
+    """(means over seeds, paired comparisons with the first cell of those that were trained as long)."""
+    cells = equally_long(cells)
     shown = headline(cells)
     means = Table(["cell", "at", "runs", *shown], [])
     for cell in cells:
@@ -99,7 +124,7 @@ def tables_of(cells: Sequence[Cell]) -> tuple[Table, Table]:
     means.notes.extend(_notes(cells))
     header = ["cell", "at", "metric", f"difference from {cells[0].label}" if cells else "difference", "p", "pairs"]
     comparisons = Table(header, [], notes=["Paired by seed; p of the two-sided paired t test."])
-    for cell in cells[1:]:
+    for cell in (cell for cell in cells[1:] if cell.updates == cells[0].updates):
         for at in AT:
             for metric in shown:
                 if compared := compare_paired(cell.values(metric, at), cells[0].values(metric, at)):
@@ -169,6 +194,7 @@ def headline_of(runs: Sequence[Run]) -> list[str]:
 
 def write_csv(cells: Sequence[Cell], path: Path) -> None:
     """A row a cell, metric and `at`, with the values by seed and the folder they are in."""
+    cells = equally_long(cells)
     axes = list(dict.fromkeys(key for cell in cells for key in cell.choices))
     header = [*axes, "cell", "departs", "metric", "at", "n", "mean", "low", "high", "done", "diverged"]
     header += ["diverged_low", "diverged_high", "difference", "difference_low", "difference_high", "p", "pairs"]
@@ -192,7 +218,8 @@ def write_csv(cells: Sequence[Cell], path: Path) -> None:
 
 
 def _difference(cell: Cell, first: Cell, metric: str, at: str) -> list[float | str]:
-    compared = compare_paired(cell.values(metric, at), first.values(metric, at)) if cell is not first else None
+    alike = cell is not first and cell.updates == first.updates
+    compared = compare_paired(cell.values(metric, at), first.values(metric, at)) if alike else None
     if compared is None:
         return [""] * 5
     difference = compared.difference
