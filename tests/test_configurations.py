@@ -130,6 +130,7 @@ def test_words_that_are_right_alone_train_or_are_refused_plainly(
         ["experiment=gan_mnist", "network.generator.hidden=[9223372036854775807]"],
         ["experiment=dcgan_mnist_conditional", "network.generator.kernel=99999999999999999999"],
         ["experiment=gan_theory", "model=deligan"],
+        ["experiment=dcgan_mnist_conditional", "labels=as_shipped"],
         ["experiment=gan_theory", "model=pixelcnn"],
         ["experiment=gan_mnist", "model=pixelcnn"],
     ],

@@ -102,6 +102,13 @@ def test_a_scheduler_s_gpus_say_what_auto_means(conf: object) -> None:
     assert launching(["hydra/launcher=submitit_local"]).overrides == []
 
 
+def test_slurm_is_looked_for_before_anything_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(UserError, match="there is no srun here"):
+        Launching("submitit_slurm").check_there()
+    Launching("submitit_local").check_there()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -221,8 +221,11 @@ def test_an_unknown_study_or_a_folder_that_cannot_be_written(
     go: Go, runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
+        go("god")
+    assert "unknown study god. Did you mean good?" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
         go("no_such_study")
-    assert "unknown study no_such_study" in capsys.readouterr().err
+    assert "unknown study no_such_study. `python run.py` lists them." in capsys.readouterr().err
     (runs / "file").touch()
     assert reproduce.main(["--runs", str(runs / "file")]) == 1
     assert "cannot write there" in capsys.readouterr().err

@@ -101,6 +101,8 @@ def resumed(cells: list[Cell], overrides: list[str]) -> Cell:
     named_path = Path(cell.config["resume"])
     folder = run_folder(cell.config["resume"])
     record, mine = RunFolder(folder).record, identity_of(cell)
+    if record.get("study", cell.config["study"]) != cell.config["study"]:
+        raise UserError(f"{folder} is a run of {record['study']}, not of {cell.config['study']}.")
     different = [
         f"{key} ({schema.shown(record['identity'].get(key))} there, {schema.shown(mine.get(key))} here)"
         for key in sorted(mine.keys() | record["identity"].keys())

@@ -108,6 +108,7 @@ def run(conf: Path, words: list[str]) -> int:
     how = how_to_run(cells[0], where.hardware(cells[0].config["trainer"]["accelerator"]), len(cells), weights)
     if not cells[0].config["plan"]:
         checks.check_writable(Path(cells[0].config["runs"]))
+        where.check_there()
     print(plan(cells, folders, sizes, how))
     if cells[0].config["plan"]:
         return 0

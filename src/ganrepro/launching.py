@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from shutil import which
 from typing import TYPE_CHECKING
 
 from hydra.core.global_hydra import GlobalHydra
@@ -46,6 +47,11 @@ class Launching:
         if not self.scheduled or self.accelerator != "auto":
             return []
         return [f"trainer.accelerator={'cuda' if self.gpus else 'cpu'}"]
+
+    def check_there(self) -> None:
+        """UserError where this machine has no way to hand jobs to the launcher's scheduler."""
+        if self.name == "submitit_slurm" and which("srun") is None:
+            raise UserError(f"{GROUP}={self.name} is typed on a machine with SLURM, and there is no srun here.")
 
     def hardware(self, accelerator: str) -> "Hardware":
         """This machine; of it one worker for the basic launcher; with a scheduler as much as there are jobs.

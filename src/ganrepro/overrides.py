@@ -81,4 +81,6 @@ def plain_words(error: Exception) -> str:
     if key := re.search(r"Missing mandatory value.*full_key: (\S+)", text, re.DOTALL):
         entry = schema.key_of(key[1])
         return f"{key[1]} must be given" + (f" ({entry.help})." if entry else ".")
+    if parts := re.match(r"Error resolving interpolation '([^']+)'", text):
+        return f"An option chosen here goes by {parts[1]}, and this study has not all of these: choose another option."
     return " ".join([line.strip() for line in text.splitlines() if line.strip()][:2])

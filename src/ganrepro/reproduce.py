@@ -21,6 +21,7 @@ from ganrepro.how_to_run import jobs_at_once, this_machine
 from ganrepro.plan import duration
 from ganrepro.processes import INTERRUPTED, Processes
 from ganrepro.runs import write_json
+from ganrepro.schema import nearest
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
@@ -69,13 +70,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where the runs lie (default: runs)")
     parser.add_argument("--out", type=Path, default=Path("reports"), help="where the reports go (default: reports)")
     parser.add_argument("--strict", action="store_true", help="data that are not there are an error")
-    text = f"studies, of {', '.join(names)}; all when none is named. key=value is handed on to each."
+    text = "studies; all when none is named. key=value is handed on to each."
     parser.add_argument("words", nargs="*", metavar="study", help=text)
     given = parser.parse_args(argv)
     overrides = tuple(quoted(word, sweep=True) for word in given.words if "=" in word)
     chosen = {word for word in given.words if "=" not in word} or set(names)
     if unknown := chosen - set(names):
-        parser.error(f"unknown study {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+        name = min(unknown)
+        parser.error(f"unknown study {name}.{nearest(name, names)} `python run.py` lists them.")
     begun = time.monotonic()
     try:
         check_writable(given.runs)
@@ -195,7 +197,7 @@ def note_missing(path: Path, study: Study) -> None:
 
 
 def said(outcome: Outcome) -> str:
-    why = f": {outcome.reason}" if outcome.reason else f" ({duration(outcome.seconds)})"
+    why = f": {outcome.reason.rstrip('.')}" if outcome.reason else f" ({duration(outcome.seconds)})"
     return f"{outcome.study}: {outcome.word}{why}"
 
 

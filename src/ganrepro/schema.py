@@ -71,7 +71,7 @@ class Key:
             return "one of " + ", ".join(self.choices)
         kind = getattr(self.kind, "__origin__", None)
         names = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
-        text = "a count or " * self.count
+        text = "a count of at least 1, or " * self.count
         if kind is list:
             text += f"a list of {self.length}, each " if self.length else "a list, each "
         text += names.get(self.kind.__args__[0] if kind is list else self.kind, "a list of numbers")

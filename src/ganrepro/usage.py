@@ -17,7 +17,7 @@ def studies(conf: Path) -> dict[str, str]:
 
 def welcome(conf: Path) -> str:
     """What to type."""
-    lines = [f"  {name:<16} {about}" for name, about in studies(conf).items()]
+    lines = [f"  {name:<24} {about}" for name, about in studies(conf).items()]
     return "\n".join(
         [
             "ganrepro re-runs the experiments of early GAN papers. The studies:",
