@@ -48,7 +48,7 @@ lint: $(STAMP)  ## ruff and mypy
 bench: $(STAMP)  ## speed against plain PyTorch loops, as paired ratios
 	@$(BIN)/python -m benchmarks
 
-report: $(STAMP)  ## redraw reports/ from the run folders
+report: $(STAMP)  ## redraw reports/ from the run folders (tracked files: git checkout reports/ undoes it)
 	@$(BIN)/python -m ganrepro.report
 
 status: $(STAMP)  ## what is done, cut off, failed, and the time left

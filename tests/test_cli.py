@@ -189,6 +189,8 @@ def test_resume_refuses_another_configuration_and_names_the_keys(
     code, _, err = run(*words, f"resume={folder}", "optimizer.lr=0.3", "z=fresh")
     assert code == cli.ERROR
     assert "optimizer.lr (0.1 there, 0.3 here), z (shared there, fresh here)" in err
+    code, _, err = run("experiment=lsgan_theory", f"resume={folder}")
+    assert (code, err.splitlines()) == (cli.ERROR, [f"error: {folder} is a run of gan_mnist, not of lsgan_theory."])
     assert run(*words, f"resume={folder}", "updates=12")[0] == 0
     assert RunFolder(folder).record["generator_updates"] == 12
     checkpoint = RunFolder(folder).all_checkpoints()[0]

@@ -106,6 +106,19 @@ def test_rendering_escapes(tmp_path):
     assert "50 % of x_1 & <y>" in to_text(table)
 
 
+def test_runs_of_one_folder_that_are_unequally_long_are_rows_of_their_own(plant, tmp_path):
+    for seed, wanted in enumerate((400, 2000, 2000)):
+        folder = plant(seed=seed, final={"parzen/validation": 10.0 * seed}, updates_wanted=wanted).parent
+    other = plant(cell="b-22222222", seed=1, final={"parzen/validation": 11.0}, updates_wanted=2000).parent
+    text = sweep_table([({"updates": "400"}, folder), ({"loss": "b"}, other)], tmp_path / "out")
+    means = [line.split("   ") for line in text.splitlines() if " last " in line]
+    assert [line[0].strip() for line in means][:3] == ["default [2,000 updates]", "default [400 updates]", "loss=b"]
+    assert "15 [-49, 79]" in text, "of the two long ones"
+    rows = list(csv.DictReader((tmp_path / "out" / "table.csv").read_text().splitlines()))
+    found = {row["cell"]: (row["n"], row["pairs"]) for row in rows if row["at"] == "last"}
+    assert found == {"default [2,000 updates]": ("2", ""), "default [400 updates]": ("1", ""), "loss=b": ("1", "1")}
+
+
 def test_cells_trained_unequally_long_are_said_not_to_compare(plant, tmp_path):
     first = plant(cell="a-11111111", final={"parzen/validation": 1.0}, updates_wanted=400).parent
     other = plant(cell="b-22222222", final={"parzen/validation": 2.0}).parent
