@@ -127,7 +127,9 @@ def test_two_folders_of_the_same_choices_are_told_apart(plant, root):
 # Curves and rates. ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("low", "high", "known"), [(300, 900, "500"), (300, 1100, "1,000"), (0.3, 20, "0.5")])
+@pytest.mark.parametrize(
+    ("low", "high", "known"), [(300, 900, "500"), (780, 1300, "900"), (300, 1100, "1,000"), (0.3, 20, "0.5")]
+)
 def test_a_logarithmic_axis_has_ticks_however_short_it_is(low, high, known):
     axes = Figure().add_subplot()
     axes.set_yscale("log")

@@ -125,7 +125,9 @@ def test_a_page_keeps_its_verdicts_when_its_runs_are_deleted(
 
     kept = kept_pages(without_its_runs, read_runs(root))
     write_paper(root, "gan", without_its_runs / "gan", claims_dir, kept=kept)
-    both = claimed((without_its_runs / "gan/gan.md").read_text())
+    page = (without_its_runs / "gan/gan.md").read_text()
+    assert "not here: [gan_mnist, workstation](../gan_mnist/workstation/gan_mnist.md)." in page
+    both = claimed(page)
     assert [row[1:3] for row in both] == [["laptop", "not reproduced"], ["workstation", "reproduced"]]
 
 

@@ -25,11 +25,11 @@ def thousands(axes: Axes) -> None:
 
 
 def logarithmic(axis: Axis) -> None:
-    """Ticks at powers of ten, at 1, 2 and 5 times those where they would be few; call it when all is drawn."""
+    """Ticks at powers of ten, and at multiples of those where they would be few; call it when all is drawn."""
     low, high = axis.get_view_interval()
     axis.set_minor_locator(NullLocator())  # a third of the time that drawing takes
     if high < NARROW * low:
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high > 5 * low else range(1, 10)))
         axis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:,g}"))
 
 

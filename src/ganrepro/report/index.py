@@ -17,9 +17,9 @@ from ganrepro.report.study import verdict_table
 
 WORDS = ("reproduced", "not reproduced", "inconclusive", NOT_RUN, "reported")
 FILES = (
-    "Every run is a row of [runs.csv](runs.csv). Where a paper and its authors' code differ, and where ours"
-    " differs from both, stands in [deviations.md](deviations.md). Run folders are where the runs were made, and not in"
-    " the repository: links to them lead somewhere only there."
+    "Every run that was drawn from is a row of [runs.csv](runs.csv). Where a paper and its authors' code differ, and"
+    " where ours differs from both, stands in [deviations.md](deviations.md). Run folders are where the runs were made,"
+    " and not in the repository: links to them lead somewhere only there."
 )
 
 

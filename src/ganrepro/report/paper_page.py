@@ -13,7 +13,7 @@ from ganrepro.report.page import Page, Picture, Section
 from ganrepro.report.papers import table1_complete, theory_table
 from ganrepro.report.records import SCALES, Run, counted, read_runs, scales_of
 from ganrepro.report.registry import PAPERS, own_sections
-from ganrepro.report.rendering import Table, to_latex
+from ganrepro.report.rendering import Table, link, to_latex
 from ganrepro.report.study import verdict_table
 from ganrepro.report.tables import overview
 
@@ -75,7 +75,8 @@ def write_paper(
     sections = [Section("Claims", [verdict_table(verdicts, scales=True)])]
     sections += gan_sections(runs, out) if paper == "gan" else []
     sections += all_studies(paper, runs, claims, out, drawn) if paper in PAPERS else []
-    sections.append(Section("Studies", [studies_table(runs)], empty="There are no runs yet."))
+    elsewhere = pages_of(paper, claims, runs, kept, out)
+    sections.append(Section("Studies", [studies_table(runs)], text=elsewhere, empty="There are no runs yet."))
     notes = list(dict.fromkeys(note for verdict in verdicts for note in verdict.notes))
     shown = {picture.path for section in sections for picture in section.pictures}
     for stale in set(out.glob("*.png")) - shown:
@@ -91,6 +92,20 @@ def outcome(verdicts: Sequence[Verdict]) -> str:
         words.append(verdict.word + (" on stand-in data" if stand_in else ""))
     counts = ", ".join(f"{count} {word}" for word, count in Counter(words).most_common())
     return f"{len(words)} claims, each at the largest scale that gives a verdict: {counts}." if words else ""
+
+
+def pages_of(
+    paper: str, claims: Sequence[Claim], runs: Sequence[Run], kept: Sequence[KeptPage], out: Path
+) -> list[str]:
+    """Where the pages of runs that are not here lie, in a sentence; none without such pages."""
+    studies = {claim["study"] for claim in claims} | {run.study for run in runs}
+    studies |= set(PAPERS[paper].TITLES) if paper in PAPERS else set()
+    links = [
+        f"[{page.study}, {page.scale}]({link(out.parent / page.study / page.scale / page.study, out)}.md)"
+        for page in kept
+        if page.study in studies
+    ]
+    return [f"Pages of runs that are not here: {'; '.join(links)}."] if links else []
 
 
 def studies_table(runs: Sequence[Run]) -> Table:
