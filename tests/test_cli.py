@@ -43,7 +43,7 @@ def test_help_has_every_key_and_option() -> None:
     text = usage.help_text(CONF)
     assert all(f" {key} " in text for key in (*schema.TOP, *schema.OPTIONS))
     assert "gan_saturating" in text
-    assert "hydra/launcher= joblib, ray, submitit_local, submitit_slurm" in text
+    assert "hydra/launcher= basic, joblib, ray, submitit_local, submitit_slurm" in text
     assert max(map(len, text.splitlines())) <= 110
 
 

@@ -39,7 +39,7 @@ def help_text(conf: Path) -> str:
     groups = [
         textwrap.fill(
             f"  {group.relative_to(conf).as_posix() + '=':<16}"
-            + ", ".join(sorted(path.stem for path in group.glob("*.yaml"))),
+            + ", ".join(sorted([path.stem for path in group.glob("*.yaml")] + ["basic"] * (group.name == "launcher"))),
             110,
             subsequent_indent=" " * 18,
         )
