@@ -170,6 +170,14 @@ def test_ctrl_c_ends_the_study_and_all_after_it(
     assert not (tmp_path / "drawn.txt").exists()
 
 
+def test_nothing_starts_once_all_are_stopped(tmp_path: Path) -> None:
+    several = processes.Processes(1)
+    several.stop()
+    with pytest.raises(KeyboardInterrupt):
+        several.run("a", ["touch", str(tmp_path / "a")])
+    assert not (tmp_path / "a").exists()
+
+
 def test_the_report_that_fails_is_a_failure(go: Go, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reproduce, "REPORT", (sys.executable, "-c", "raise SystemExit(3)"))
     assert go("good") == 1

@@ -21,6 +21,8 @@ class Processes:
 
         KeyboardInterrupt where it, or all of them, were stopped.
         """
+        if self.stopping:
+            raise KeyboardInterrupt
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         with subprocess.Popen(
             words,

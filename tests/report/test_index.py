@@ -131,6 +131,13 @@ def test_a_page_keeps_its_verdicts_when_its_runs_are_deleted(
     assert [row[1:3] for row in both] == [["laptop", "not reproduced"], ["workstation", "reproduced"]]
 
 
+def test_a_scale_of_ones_own_comes_last(plant: Plant, root: Path, claims_dir: Path) -> None:
+    for scale in ("mine", "paper"):
+        plant(scale=scale)
+    board = paper_board(load_claims(claims_dir, "gan"), read_runs(root))
+    assert [verdict.scale for verdict in board if verdict.claim["id"] == "gan.not_copies"] == ["paper", "mine"]
+
+
 def test_runs_that_are_there_count_in_place_of_what_a_page_kept(
     without_its_runs: Path, plant: Plant, root: Path, claims_dir: Path
 ) -> None:

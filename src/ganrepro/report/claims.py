@@ -275,7 +275,7 @@ def paper_board(claims: Sequence[Claim], runs: Sequence[Run], kept: Sequence[Ver
         found = {verdict.scale: verdict for verdict in kept if verdict.claim["id"] == claim["id"]}
         for scale in scales_of(mine) or claim["scales"][: int(not found)]:
             found[scale] = judge(claim, [run for run in mine if run.scale == scale], scale)
-        verdicts += sorted(found.values(), key=lambda verdict: SCALES.index(verdict.scale))
+        verdicts += sorted(found.values(), key=lambda verdict: [*SCALES, verdict.scale].index(verdict.scale))
     return verdicts
 
 
