@@ -10,8 +10,7 @@ import pytest
 
 from ganrepro import cli, schema, usage
 from ganrepro.cells import cells_of
-from ganrepro.errors import JobsLost
-from ganrepro.processes import INTERRUPTED
+from ganrepro.errors import INTERRUPTED, JobsLost
 from ganrepro.runs import RunFolder
 
 ROOT = Path(__file__).parents[1]

@@ -11,8 +11,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganrepro.errors import JobsLost, UserError, of_disk
-from ganrepro.processes import INTERRUPTED
+from ganrepro.errors import INTERRUPTED, JobsLost, UserError, of_disk
 from ganrepro.usage import help_text, welcome
 
 if TYPE_CHECKING:

@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Callable
 
+INTERRUPTED = 130  # the exit code after Ctrl-C
+
 
 class UserError(Exception):
     """Something the user can mend. The message is one to three plain lines; it is shown without a traceback."""

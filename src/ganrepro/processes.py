@@ -6,7 +6,8 @@ import signal
 import subprocess
 from collections.abc import Sequence
 
-INTERRUPTED = 130
+from ganrepro.errors import INTERRUPTED
+
 PATIENCE = 10.0  # seconds that a command has to end after Ctrl-C, before it is told again and then killed
 
 

@@ -16,10 +16,10 @@ from ganrepro.agenda import Study, agenda, in_order, look, sources, time_of
 from ganrepro.cells import hydra_at
 from ganrepro.checks import check_writable
 from ganrepro.cli import quoted
-from ganrepro.errors import UserError
+from ganrepro.errors import INTERRUPTED, UserError
 from ganrepro.how_to_run import jobs_at_once, this_machine
 from ganrepro.plan import duration
-from ganrepro.processes import INTERRUPTED, Processes
+from ganrepro.processes import Processes
 from ganrepro.runs import write_json
 from ganrepro.schema import nearest
 

@@ -14,7 +14,7 @@ from commands import CONF, command, composed, ended, results, start, train
 from kinds import KINDS, MLP
 
 from ganrepro.cells import Cell
-from ganrepro.processes import INTERRUPTED
+from ganrepro.errors import INTERRUPTED
 from ganrepro.runs import RunFolder
 
 PAIRS = 5

@@ -12,6 +12,7 @@ import pytest
 from conftest import Plant
 from markdown_pages import rows, section
 
+from ganrepro.report.about import HEADER
 from ganrepro.report.claims import largest_decided, load_claims, paper_board
 from ganrepro.report.index import verdicts_of, write_index
 from ganrepro.report.kept import FILE, GONE, kept_pages
@@ -161,7 +162,10 @@ def test_a_claim_that_was_rewritten_since_says_so(
     assert "the claim changed since these runs started" in row[7]
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"about": 1, "verdicts": 2}', None])
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", '{"about": 1, "verdicts": 2}', '{"about": {}, "verdicts": {"gan.not_copies": {}}}', None],
+)
 def test_a_page_with_damaged_verdicts_still_has_its_row(
     without_its_runs: Path, root: Path, claims_dir: Path, content: str | None
 ) -> None:

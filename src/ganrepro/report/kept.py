@@ -12,6 +12,7 @@ from ganrepro.report.measured import Claim
 from ganrepro.report.records import SCALES, Run
 
 FILE = "verdicts.json"
+SAID = ("verdict", "ours", "seeds", "why", "stand_in", "claim")  # of a claim; the last is the hash of its entry
 GONE = "by the page of runs that are not here"
 
 
@@ -27,18 +28,10 @@ class KeptPage:
 
 def keep(verdicts: Sequence[Verdict], runs: Sequence[Run], out: Path) -> None:
     """Writes out/verdicts.json beside the page of these runs."""
-    said = {
-        verdict.claim["id"]: {
-            "verdict": verdict.word,
-            "ours": verdict.ours,
-            "seeds": verdict.seeds,
-            "why": verdict.reason,
-            "stand_in": verdict.stand_in,
-            "claim": claim_hash(verdict.claim),
-        }
-        for verdict in verdicts
-        if verdict.word != NOT_RUN
-    }
+    said = {}
+    for verdict in (one for one in verdicts if one.word != NOT_RUN):
+        words = (verdict.word, verdict.ours, verdict.seeds, verdict.reason, verdict.stand_in, claim_hash(verdict.claim))
+        said[verdict.claim["id"]] = dict(zip(SAID, words, strict=True))
     content = {"about": dict(zip(HEADER, about(runs), strict=True)), "verdicts": said}
     (out / FILE).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
@@ -58,8 +51,10 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
     """What the file says; nothing where it is absent or damaged."""
     try:
         content = json.loads(path.read_text())
-        return {"about": dict(content["about"]), "verdicts": dict(content["verdicts"])}
-    except (OSError, ValueError, KeyError, TypeError):
+        columns = {column: str(content["about"][column]) for column in HEADER}
+        said = {claim: {key: str(words[key]) for key in SAID} for claim, words in content["verdicts"].items()}
+        return {"about": columns, "verdicts": said}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {"about": {}, "verdicts": {}}
 
 
