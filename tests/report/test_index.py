@@ -164,7 +164,14 @@ def test_a_claim_that_was_rewritten_since_says_so(
 
 @pytest.mark.parametrize(
     "content",
-    ["", "[]", "{}", '{"about": 1, "verdicts": 2}', '{"about": {}, "verdicts": {"gan.not_copies": {}}}', None],
+    [
+        None,
+        "",
+        "[]",
+        "{}",
+        '{"about": 1, "verdicts": 2}',
+        json.dumps({"about": dict.fromkeys(HEADER, "x"), "verdicts": {"gan.not_copies": {"verdict": "reproduced"}}}),
+    ],
 )
 def test_a_page_with_damaged_verdicts_still_has_its_row(
     without_its_runs: Path, root: Path, claims_dir: Path, content: str | None
